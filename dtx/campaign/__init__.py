@@ -1,0 +1,1 @@
+"""Many experiments: matrix and selftest. Prints nothing."""

@@ -1,0 +1,103 @@
+"""`dtx matrix`: systems x faults x seeds, one row for each system under each fault."""
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dtx.campaign.cells import CampaignSettings, cell_settings, run_cells
+from dtx.campaign.expand import expand
+from dtx.core.campaign import (
+    CampaignEvent,
+    CampaignStarted,
+    Cell,
+    CellFinished,
+    CellResult,
+    MatrixFinished,
+    MatrixRow,
+)
+from dtx.core.exit_codes import worst
+from dtx.core.verdict import Status
+from dtx.experiment.planning import plan_for, resolve_system
+from dtx.targets.provision import RuntimeChoice, RuntimeName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixSettings:
+    """Which cells: every system under every fault with every seed from `first_seed` on."""
+
+    systems: tuple[str, ...]
+    faults: tuple[str, ...]
+    seeds: int
+    first_seed: int = 1
+    variant: str | None = None
+    campaign: CampaignSettings
+
+
+def run_matrix(settings: MatrixSettings) -> Iterator[CampaignEvent]:
+    """Run the matrix; the last event has the table.
+
+    Raises:
+        DtxError: a system or fault is wrong (found before anything starts), or the runtime can't be used.
+    """
+    cells = matrix_cells(settings)
+    yield CampaignStarted(cells=cells)
+    results: list[CellResult] = []
+    for event in run_cells(cells, settings.campaign):
+        yield event
+        if isinstance(event, CellFinished):
+            results.append(event.result)
+    yield MatrixFinished(
+        rows=matrix_rows(results),
+        results=tuple(results),
+        exit_code=worst(result.exit_code for result in results),
+    )
+
+
+def matrix_cells(settings: MatrixSettings) -> tuple[Cell, ...]:
+    """Return all cells, those of one system together; every fault text is checked."""
+    cells: list[Cell] = []
+    for name in settings.systems:
+        first = Cell(system=name, variant=settings.variant, fault="none", seed=0)
+        system = resolve_system(cell_settings(first, settings.campaign))
+        for fault in expand(settings.faults, system):
+            for seed in range(settings.first_seed, settings.first_seed + settings.seeds):
+                cells.append(Cell(system=name, variant=settings.variant, fault=fault, seed=seed))
+    check_faults(cells, settings.campaign)
+    return tuple(cells)
+
+
+def check_faults(cells: Iterable[Cell], campaign: CampaignSettings) -> None:
+    """Plan one cell of every fault, so that a wrong text is an error before anything starts."""
+    nowhere = RuntimeChoice(name=RuntimeName.LOCAL, reason="planning only")
+    for cell in {(c.system, c.variant, c.fault): c for c in cells}.values():
+        settings = cell_settings(cell, campaign)
+        plan_for(settings, resolve_system(settings), nowhere)
+
+
+def matrix_rows(results: Sequence[CellResult]) -> tuple[MatrixRow, ...]:
+    """Return one row for each system, variant and fault, in order of appearance."""
+    groups: dict[tuple[str, str | None, str], list[CellResult]] = {}
+    for result in results:
+        cell = result.cell
+        groups.setdefault((cell.system, cell.variant, cell.fault), []).append(result)
+    return tuple(_row(key, group) for key, group in groups.items())
+
+
+def _row(key: tuple[str, str | None, str], group: Sequence[CellResult]) -> MatrixRow:
+    def count(status: Status | None) -> int:
+        return sum(result.status is status for result in group)
+
+    system, variant, fault = key
+    return MatrixRow(
+        system=system,
+        variant=variant,
+        fault=fault,
+        cells=len(group),
+        landed=sum(result.has_landed for result in group),
+        holds=count(Status.HOLDS),
+        violated=count(Status.VIOLATED),
+        unknown=count(Status.UNKNOWN),
+        failed=count(None),
+        violated_checkers=tuple(sorted({name for result in group for name in result.violated})),
+        median_s=statistics.median(result.took_s for result in group),
+    )

@@ -1,0 +1,154 @@
+"""`dtx selftest`: is every variant convicted by exactly the checkers it names, and no reference ever accused?"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dtx.campaign.cells import CampaignSettings, run_cells
+from dtx.campaign.expand import expand
+from dtx.campaign.matrix import check_faults
+from dtx.config.find import find_system
+from dtx.config.loader import load_system
+from dtx.core.campaign import (
+    CampaignEvent,
+    CampaignStarted,
+    Cell,
+    CellFinished,
+    CellResult,
+    SelftestFinished,
+    SelftestRow,
+)
+from dtx.core.errors import UsageError
+from dtx.core.exit_codes import ExitCode, worst
+from dtx.core.verdict import Status
+
+NONE = "none"
+CONVICTED_AT_LEAST = 0.9
+"""Share of the cells in which the fault landed."""
+
+HOLDS_AT_LEAST = 0.95
+"""Share of a reference's cells; the rest may be `unknown`, never `violated`."""
+
+REFERENCE_FAULTS = (NONE, "partition", "lose-reply", "kill", "crash-at:each")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelftestSettings:
+    """Which systems and variants (all if empty), and how many seeds for each.
+
+    `calm_seeds` is how many of them are run under `none`, where nothing depends on luck.
+    """
+
+    systems: tuple[str, ...]
+    variants: tuple[str, ...] = ()
+    seeds: int = 10
+    first_seed: int = 1
+    calm_seeds: int = 3
+    has_references: bool = True
+    campaign: CampaignSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Expectation:
+    system: str
+    variant: str | None
+    fault: str
+    breaks: tuple[str, ...]
+
+
+def run_selftest(settings: SelftestSettings) -> Iterator[CampaignEvent]:
+    """Run all variants and references; the last event has the table.
+
+    Raises:
+        DtxError: a system or variant does not exist, or the runtime can't be used.
+    """
+    expectations = _expectations(settings)
+    cells = tuple(cell for one in expectations for cell in _cells(one, settings))
+    check_faults(cells, settings.campaign)
+    yield CampaignStarted(cells=cells)
+    results: list[CellResult] = []
+    for event in run_cells(cells, settings.campaign):
+        yield event
+        if isinstance(event, CellFinished):
+            results.append(event.result)
+    rows = tuple(_row(one, results) for one in expectations)
+    yield SelftestFinished(rows=rows, results=tuple(results), exit_code=_exit_code(rows, results))
+
+
+def _expectations(settings: SelftestSettings) -> list[_Expectation]:
+    found: list[_Expectation] = []
+    known: set[str] = set()
+    for name in settings.systems:
+        system = load_system(find_system(name))
+        known |= set(system.variants)
+        for variant in system.variants.values():
+            if settings.variants and variant.name not in settings.variants:
+                continue
+            if NONE not in variant.exposed_by:
+                found.append(_Expectation(name, variant.name, NONE, ()))
+            for fault in variant.exposed_by:
+                found.append(_Expectation(name, variant.name, fault, variant.breaks))
+        if settings.has_references and not settings.variants:
+            for fault in expand(REFERENCE_FAULTS, system):
+                found.append(_Expectation(name, None, fault, ()))
+    missing = set(settings.variants) - known
+    if missing:
+        raise UsageError(
+            f"no variant {', '.join(sorted(missing))} in {', '.join(settings.systems)}",
+            hint=f"there are: {', '.join(sorted(known))}",
+        )
+    return found
+
+
+def _cells(one: _Expectation, settings: SelftestSettings) -> list[Cell]:
+    count = min(settings.calm_seeds, settings.seeds) if one.fault == NONE else settings.seeds
+    return [
+        Cell(system=one.system, variant=one.variant, fault=one.fault, seed=seed)
+        for seed in range(settings.first_seed, settings.first_seed + count)
+    ]
+
+
+def _row(one: _Expectation, results: Sequence[CellResult]) -> SelftestRow:
+    mine = [
+        r
+        for r in results
+        if (r.cell.system, r.cell.variant, r.cell.fault) == (one.system, one.variant, one.fault)
+    ]
+    if one.breaks:
+        counted = [r for r in mine if r.has_landed]
+        good = [r for r in counted if r.violated == tuple(sorted(one.breaks))]
+        is_passed = bool(counted) and len(good) >= CONVICTED_AT_LEAST * len(counted)
+    else:
+        counted = mine
+        good = [r for r in mine if r.status is Status.HOLDS]
+        accused = any(r.status is Status.VIOLATED for r in mine)
+        is_passed = bool(mine) and not accused and len(good) >= HOLDS_AT_LEAST * len(mine)
+    return SelftestRow(
+        system=one.system,
+        variant=one.variant,
+        fault=one.fault,
+        expected=tuple(sorted(one.breaks)),
+        cells=len(mine),
+        landed=sum(r.has_landed for r in mine),
+        as_expected=len(good),
+        is_passed=is_passed,
+        others=dict(Counter(_words(r) for r in mine if r not in good)),
+    )
+
+
+def _words(result: CellResult) -> str:
+    if result.status is None:
+        return f"failed: {result.error.splitlines()[0] if result.error else '?'}"
+    if result.status is Status.VIOLATED:
+        return f"violated: {', '.join(result.violated)}"
+    if result.status is Status.UNKNOWN:
+        return f"unknown: {result.reasons[0] if result.reasons else '?'}"
+    return "holds"
+
+
+def _exit_code(rows: Sequence[SelftestRow], results: Sequence[CellResult]) -> ExitCode:
+    if not rows:
+        return ExitCode.UNKNOWN
+    failures = [ExitCode.VIOLATED for row in rows if not row.is_passed]
+    errors = [r.exit_code for r in results if r.status is None]
+    return worst([*failures, *errors]) if failures or errors else ExitCode.HOLDS

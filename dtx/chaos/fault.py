@@ -1,0 +1,113 @@
+"""What a fault is: which targets it can have in a system, and the wound that it makes while a window is on."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dtx.chaos.timer import Timer
+from dtx.config.model import System
+from dtx.core.history import LinkEvidence, NodeEvidence
+from dtx.core.ports import CrashPoints, InFlight, Links, Nodes, Recorder
+from dtx.core.schedule import Layer, Proof, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All that the nemesis may touch of a running environment."""
+
+    links: Links
+    nodes: Nodes
+    crash_points: CrashPoints
+    recorder: Recorder
+    in_flight: InFlight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """What a fault can hurt, given its argument and scope.
+
+    Attributes:
+        targets: links or nodes, in order of the system's file, never empty.
+        take: how many of them are hurt, drawn by the seed; 0 is all at once.
+        needs_traffic: whether a target must have carried traffic in the warm-up to be drawn.
+        max_nth: the seed draws `Window.nth` from 1 to this.
+    """
+
+    targets: tuple[str, ...]
+    take: int = 0
+    needs_traffic: bool = False
+    max_nth: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was counted while a wound was open, for the vacuity check."""
+
+    links: tuple[LinkEvidence, ...] = ()
+    nodes: tuple[NodeEvidence, ...] = ()
+
+
+class Wound(Protocol):
+    """One window of a fault on its targets, from injecting to healing; used by one thread."""
+
+    watch_every_s: float
+    """How often `watch` wants to be called."""
+
+    def aim(self) -> None:
+        """Wait, bounded, for a moment at which the fault meets live work."""
+
+    def inject(self) -> None:
+        """Hurt the targets.
+
+        Raises:
+            DtxError: a target refused; those before it are hurt, and `heal` must be called all the same.
+        """
+
+    def watch(self) -> bool:
+        """Take a sample; return True once the fault is over by itself, so that it can be healed early.
+
+        Raises:
+            DtxError: a target did not answer.
+        """
+
+    def heal(self) -> None:
+        """Undo everything, in whatever state; try every target even if one fails.
+
+        Raises:
+            DtxError: what could not be healed.
+        """
+
+    def evidence(self) -> Evidence:
+        """Return what was seen; complete after `heal`."""
+
+
+class Fault(Protocol):
+    """One kind of fault: a stateless value in the registry.
+
+    Attributes:
+        name: as users write it.
+        layer: what it hurts.
+        proof: what must be seen for it to have landed.
+        summary: one line, for `dtx list faults`.
+        argument: what stands behind the colon, in words; empty when it takes no argument.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def layer(self) -> Layer: ...  # noqa: D102
+    @property
+    def proof(self) -> Proof: ...  # noqa: D102
+    @property
+    def summary(self) -> str: ...  # noqa: D102
+    @property
+    def argument(self) -> str: ...  # noqa: D102
+
+    def candidates(self, system: System, *, scope: str | None, argument: str | None) -> Candidates:
+        """Return what it can hurt.
+
+        Raises:
+            UsageError: scope or argument name nothing that this fault can hurt in this system.
+        """
+
+    def wound(self, window: Window, targets: tuple[str, ...], ports: Ports, timer: Timer) -> Wound:
+        """Return the wound of one window, not yet injected."""

@@ -1,0 +1,23 @@
+"""lose-reply: the destination does the work and answers, and the source never learns.
+
+Layer: link. Unit: every proxy of the link. Bytes in flight: requests pass, replies are thrown away. Healing: the
+proxy closes the connections that the fault was on, so the source sees a broken conversation at the latest then.
+Proof: requests went in, no reply came out, and the proxy's metrics tell how many bytes of replies it threw away.
+"""
+
+from typing import Final
+
+from dtx.chaos.link_wound import LinkFault
+from dtx.core.ports import Stream, Toxic
+from dtx.core.schedule import Proof
+
+FAULT: Final = LinkFault(
+    name="lose-reply",
+    proof=Proof.LOST_REPLY,
+    summary="requests arrive and are carried out, their replies are lost",
+    toxics=(
+        # timeout 0 takes bytes in, passes none on, and leaves the connection open until the toxic is removed.
+        Toxic(name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}),
+    ),
+    drops=True,
+)

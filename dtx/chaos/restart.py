@@ -1,0 +1,53 @@
+"""Killing nodes and bringing them back, with the process events that a story needs."""
+
+from dtx.chaos.fault import Ports
+from dtx.chaos.timer import Timer
+from dtx.core.errors import DtxError
+from dtx.core.history import ProcessChange, ProcessEvent
+from dtx.core.ports import Death
+
+ATTEMPTS = 2
+
+
+def kill(node: str, ports: Ports, timer: Timer) -> Death:
+    """Kill the whole tree of a node and record it, with the time just before.
+
+    Raises:
+        DtxError: some of it could not be killed.
+    """
+    at_ns = timer.now_ns()
+    death = ports.nodes.kill(node)
+    ports.recorder.append(
+        ProcessEvent(
+            at_ns=at_ns,
+            node=node,
+            change=ProcessChange.KILLED,
+            detail=f"{death.processes} process{'' if death.processes == 1 else 'es'} by SIGKILL",
+        )
+    )
+    return death
+
+
+def restart(node: str, ports: Ports, timer: Timer) -> None:
+    """Start a dead node and wait until it is ready; a start that fails is tried once more.
+
+    Raises:
+        DtxError: it did not become ready.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        if ports.nodes.is_alive(node):
+            # What a start that failed has left behind does not answer: away with it.
+            ports.nodes.kill(node)
+        _record(node, ProcessChange.STARTED, ports, timer)
+        try:
+            ports.nodes.start(node)
+        except DtxError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            _record(node, ProcessChange.READY, ports, timer)
+            return
+
+
+def _record(node: str, change: ProcessChange, ports: Ports, timer: Timer) -> None:
+    ports.recorder.append(ProcessEvent(at_ns=timer.now_ns(), node=node, change=change))

@@ -1,0 +1,81 @@
+"""Scopes: the part of a fault behind the `@`, resolved to links or nodes of one system.
+
+A link `a->b`, `a->*`, `*->b`; a node; `*`; or an aggregate: `coordinator` (workers with that role), `databases`,
+`workers`. A node of the system that has the name of an aggregate wins over it.
+"""
+
+from dtx.chaos.nearest import unknown
+from dtx.config.model import CLIENT, System
+from dtx.core.errors import UsageError
+
+ARROW = "->"
+EVERYTHING = "*"
+COORDINATOR = "coordinator"
+
+
+def inner_links(system: System) -> tuple[str, ...]:
+    """Return all links except those of the submitting client."""
+    return tuple(link.name for link in system.links if link.source != CLIENT)
+
+
+def links_in(system: System, scope: str) -> tuple[str, ...]:
+    """Return the links that a scope means; for nodes, every link that begins or ends at one of them.
+
+    `*` leaves the client's links out: with the client cut off, nothing would reach the others.
+
+    Raises:
+        UsageError: the scope names nothing, or no link.
+    """
+    if scope == EVERYTHING:
+        found = inner_links(system)
+    elif ARROW in scope:
+        found = _matching(system, scope)
+    else:
+        nodes = {CLIENT} if scope == CLIENT else set(nodes_in(system, scope))
+        found = tuple(x.name for x in system.links if {x.source, x.destination} & nodes)
+    if not found:
+        raise UsageError(
+            f"no link of {system.name} is in @{scope}",
+            hint=f"links: {', '.join(link.name for link in system.links) or 'none'}",
+        )
+    return found
+
+
+def nodes_in(system: System, scope: str) -> tuple[str, ...]:
+    """Return the nodes that a scope means, databases first, in order of the file.
+
+    Raises:
+        UsageError: the scope is a link, names nothing, or is an aggregate that is empty here.
+    """
+    if ARROW in scope:
+        raise UsageError(
+            f"@{scope} is a link, but this fault hurts a worker or a database",
+            hint=f"name one of: {', '.join(system.nodes)}",
+        )
+    if scope in system.nodes:
+        return (scope,)
+    aggregates = {
+        EVERYTHING: system.nodes,
+        COORDINATOR: tuple(n for n, w in system.workers.items() if w.role == COORDINATOR),
+        "databases": tuple(system.databases),
+        "workers": tuple(system.workers),
+    }
+    if scope not in aggregates:
+        raise unknown("node or group of nodes", scope, (*system.nodes, *aggregates))
+    if not aggregates[scope]:
+        raise UsageError(
+            f"@{scope}: {system.name} has none", hint=f"nodes: {', '.join(system.nodes) or 'none'}"
+        )
+    return aggregates[scope]
+
+
+def _matching(system: System, scope: str) -> tuple[str, ...]:
+    source, _, destination = scope.partition(ARROW)
+    found = tuple(
+        link.name
+        for link in system.links
+        if source in (EVERYTHING, link.source) and destination in (EVERYTHING, link.destination)
+    )
+    if not found:
+        raise unknown("link", scope, [link.name for link in system.links])
+    return found

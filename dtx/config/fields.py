@@ -1,0 +1,84 @@
+"""The section [client.fields]: what is drawn for each transaction."""
+
+import re
+from collections.abc import Mapping
+
+from dtx.config.expression import Bounds
+from dtx.config.model import ChoiceField, FieldGenerator, IntField
+from dtx.config.place import shown
+from dtx.config.table import Table, Value
+from dtx.core.history import FieldValue
+
+TX = "tx"
+"""The field that every transaction has: its id."""
+
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def parse_fields(section: Table) -> Mapping[str, FieldGenerator]:
+    """Read the generators of all fields.
+
+    Raises:
+        ConfigError: a key is wrong.
+    """
+    fields: dict[str, FieldGenerator] = {}
+    for name, value in section.entries():
+        if name == TX:
+            raise value.place.error("tx is the transaction's id, which dtx gives")
+        if not _FIELD.fullmatch(name):
+            raise value.place.error(f"{shown(name)} can't be a field: letters, digits and _")
+        fields[name] = _generator(value)
+    return fields
+
+
+def bounds_of(fields: Mapping[str, FieldGenerator]) -> Mapping[str, Bounds | None]:
+    """Return the least and greatest value of each field; None where one is not a whole number; tx included."""
+    return {TX: None, **{name: _bounds(field) for name, field in fields.items()}}
+
+
+def _bounds(field: FieldGenerator) -> Bounds | None:
+    if isinstance(field, IntField):
+        return field.low, field.high
+    numbers = [v for v in field.values if isinstance(v, int) and not isinstance(v, bool)]
+    return (min(numbers), max(numbers)) if len(numbers) == len(field.values) else None
+
+
+def _generator(value: Value) -> FieldGenerator:
+    with value.table() as table:
+        choice, whole, weights = table.get("choice"), table.get("int"), table.get("weights")
+        if choice and not whole:
+            values = tuple(_scalar(item) for item in choice.filled_array())
+            return ChoiceField(values=values, weights=_weights(weights, len(values)))
+        if whole and not choice:
+            if weights:
+                raise weights.place.error("weights belong to a choice")
+            return _int_field(whole)
+        raise table.place.error("must have one of: choice, int")
+
+
+def _int_field(value: Value) -> IntField:
+    items = value.array()
+    if len(items) != 2:
+        raise value.place.error(f"must be [least, greatest], not {shown(value.raw)}")
+    low, high = (item.whole() for item in items)
+    if low > high:
+        raise value.place.error(f"{low} is more than {high}")
+    return IntField(low=low, high=high)
+
+
+def _scalar(value: Value) -> FieldValue:
+    if isinstance(value.raw, str | int | float):
+        return value.raw
+    raise value.place.error(f"must be a string, a number, true or false, not {shown(value.raw)}")
+
+
+def _weights(value: Value | None, count: int) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    items = value.array()
+    if len(items) != count:
+        raise value.place.error(f"must have {count} weights, one for each choice, not {len(items)}")
+    for item in items:
+        if item.number() <= 0:
+            raise item.place.error(f"must be more than 0, not {shown(item.raw)}")
+    return tuple(item.number() for item in items)

@@ -1,0 +1,69 @@
+"""From a system's folder to a System: read the file, apply what was chosen, parse, look for its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtx.config.model import Selection, System
+from dtx.config.offers import Offers, parse_offers
+from dtx.config.place import Place, shown
+from dtx.config.selection import describe, resolve
+from dtx.config.system import parse_system, parse_title
+from dtx.config.table import Table
+from dtx.config.toml_file import FILE_NAME, read_toml
+
+BASE = Selection()
+"""Nothing chosen: the base with the options' defaults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What a system's file offers, without resolving it: enough for lists and completion."""
+
+    title: str
+    offers: Offers
+
+
+def load_system(folder: Path, selection: Selection = BASE) -> System:
+    """Read `folder`/system.toml with the overlays of the selection applied.
+
+    Raises:
+        ConfigError: the file can't be read or is wrong, or the selection names what it does not have.
+    """
+    file = folder / FILE_NAME
+    tables = resolve(read_toml(file), selection, source=str(file))
+    home = folder.resolve()
+    source = describe(selection, str(file))
+    system = parse_system(tables, name=home.name, folder=home, source=source)
+    _check_files(system, Place(source, ("databases",)))
+    return system
+
+
+def declared(folder: Path) -> Declared:
+    """Read only what `folder`/system.toml offers; the rest of it may be wrong.
+
+    Raises:
+        ConfigError: the file can't be read, or a declaration is wrong.
+    """
+    file = folder / FILE_NAME
+    top = Table(Place(str(file)), read_toml(file))
+    return Declared(title=parse_title(top), offers=parse_offers(top))
+
+
+def _check_files(system: System, place: Place) -> None:
+    for database in system.databases.values():
+        if database.schema is not None and not _is_file(database.schema):
+            raise (
+                place.at(database.name)
+                .at("schema")
+                .error(
+                    f"there is no file {shown(str(database.schema))}",
+                    hint=f"paths are relative to the folder of {FILE_NAME}",
+                )
+            )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the file system takes
+        return False

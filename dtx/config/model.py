@@ -1,0 +1,263 @@
+"""A system under test as values: what system.toml says once overlays are applied and references are checked."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from dtx.core.history import FieldValue
+from dtx.core.observation import Shape
+
+CLIENT = "client"
+"""The source of links that begin at the submitting client."""
+
+
+class DatabaseKind(StrEnum):
+    """The database products that dtx can bring up."""
+
+    POSTGRES = "postgres"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """`{kind.name.field}` in a template; kind and name are empty for a plain `{field}`."""
+
+    kind: str
+    name: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """Text with references, cut into literal strings and references in order."""
+
+    parts: tuple[str | Reference, ...]
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The references in it, in order."""
+        return tuple(p for p in self.parts if isinstance(p, Reference))
+
+    def render(self, resolve: Callable[[Reference], str]) -> str:
+        """Return the text with every reference replaced."""
+        return "".join(p if isinstance(p, str) else resolve(p) for p in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A database server of its own. `observe` maps shapes to SQL, `residue` names to SQL with one number."""
+
+    name: str
+    kind: DatabaseKind
+    schema: Path | None
+    observe: Mapping[Shape, str]
+    residue: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A program of the system. `has_http` workers get a port; `ready` is the path that answers 200 when ready."""
+
+    name: str
+    command: tuple[Template, ...]
+    env: Mapping[str, Template]
+    role: str | None
+    has_http: bool
+    ready: str | None
+    ready_within_s: float
+    crash_points: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One direction of talk, `source->destination`, through proxies of its own."""
+
+    source: str
+    destination: str
+
+    @property
+    def name(self) -> str:
+        """The link as users write it."""
+        return f"{self.source}->{self.destination}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceField:
+    """One of `values`, by `weights` if there are any."""
+
+    values: tuple[FieldValue, ...]
+    weights: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntField:
+    """A whole number from `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+
+FieldGenerator = ChoiceField | IntField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request with fields in it.
+
+    `json` is a template of the body: nested values whose strings are templates. A string that is nothing but one
+    field keeps the field's type.
+    """
+
+    method: str
+    url: Template
+    json: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeQuery:
+    """How to ask what became of a transaction; `ok` and `fail` are JMESPath expressions on the JSON answer."""
+
+    url: Template
+    ok: str
+    fail: str
+
+
+class Expression:
+    """A whole-number expression over fields: `{price} * {quantity}`; see dtx.config.expression."""
+
+    __slots__ = ("_evaluate", "text")
+
+    def __init__(self, text: str, evaluate: Callable[[Mapping[str, FieldValue]], int]) -> None:
+        self.text = text
+        self._evaluate = evaluate
+
+    def value(self, fields: Mapping[str, FieldValue]) -> int:
+        """Return the value for one transaction's fields."""
+        return self._evaluate(fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expression) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """What is submitted, and what an answer means.
+
+    Statuses in none of `ok`, `fail` and `accepted` are `info`. `participants` maps a database to the net amount
+    that a committed transaction leaves there.
+    """
+
+    request: Request
+    timeout_s: float
+    ok: tuple[int, ...]
+    fail: tuple[int, ...]
+    accepted: tuple[int, ...]
+    outcome: OutcomeQuery | None
+    participants: Mapping[str, Expression]
+    fields: Mapping[str, FieldGenerator]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """SQL for one database."""
+
+    database: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invariant:
+    """`left compare right` for a scalar, or key by key for rows (key, value); `right` may be a number."""
+
+    name: str
+    left: Query
+    right: Query | int
+    compare: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What the system claims; only claims are judged, all is measured.
+
+    Attributes:
+        is_atomic: all participants or none (checker atomicity).
+        is_durable: acknowledged stays, refused leaves nothing (durability, no-phantom).
+        is_exactly_once: no step takes effect twice, amounts are the expected ones (exactly-once).
+        is_compensating: undone in reverse order of applied, never without it (compensation).
+        converges_within_s: quiet so long after healing (convergence, residue); None: not claimed.
+    """
+
+    is_atomic: bool
+    is_durable: bool
+    is_exactly_once: bool
+    is_compensating: bool
+    converges_within_s: float | None
+    invariants: tuple[Invariant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """An overlay that is broken on purpose.
+
+    `breaks` names exactly the checkers that convict it, `exposed_by` the faults that do; `bug` is its
+    number in docs/bugs.md. It holds under `none` unless `exposed_by` has `none`.
+    """
+
+    name: str
+    title: str
+    bug: str
+    breaks: tuple[str, ...]
+    exposed_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A choice that the system's file offers on the command line: `--transport kafka`."""
+
+    name: str
+    default: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which overlays to apply: workload, options, variant, in this order over the base."""
+
+    workload: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A resolved system.
+
+    Attributes:
+        name: the folder's name.
+        folder: where its file stands; programs run there.
+        tables: the resolved tables, for plan.json.
+        links: every reference from a worker or the client to another node, in order of the file.
+        variants, workloads, options: what the file offers, not what was chosen.
+    """
+
+    name: str
+    folder: Path
+    title: str
+    databases: Mapping[str, Database]
+    workers: Mapping[str, Worker]
+    client: Client
+    contract: Contract
+    links: tuple[Link, ...]
+    variants: Mapping[str, Variant]
+    workloads: tuple[str, ...]
+    options: Mapping[str, Option]
+    tables: Mapping[str, Any]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Databases, then workers, in order of the file."""
+        return (*self.databases, *self.workers)

@@ -1,0 +1,112 @@
+"""Many experiments: what is run, what came out, and the tables made of it."""
+
+import msgspec
+
+from dtx.core.exit_codes import ExitCode
+from dtx.core.verdict import Status
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One experiment of a campaign."""
+
+    system: str
+    variant: str | None
+    fault: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The cell in words: `saga/not-idempotent x lose-reply seed 3`."""
+        subject = f"{self.system}/{self.variant}" if self.variant else self.system
+        return f"{subject} x {self.fault} seed {self.seed}"
+
+
+class CellResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a cell.
+
+    `status` is None when the experiment could not be run; `error` says why. `folder` is its run folder.
+    """
+
+    cell: Cell
+    exit_code: ExitCode
+    status: Status | None = None
+    violated: tuple[str, ...] = ()
+    has_landed: bool = False
+    reasons: tuple[str, ...] = ()
+    error: str = ""
+    folder: str = ""
+    took_s: float = 0.0
+
+
+class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
+    """All seeds of one system under one fault."""
+
+    system: str
+    variant: str | None
+    fault: str
+    cells: int
+    landed: int
+    holds: int
+    violated: int
+    unknown: int
+    failed: int
+    violated_checkers: tuple[str, ...] = ()
+    median_s: float = 0.0
+
+
+class SelftestRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A variant or a reference under one fault: what was expected and how often it came.
+
+    For a variant under the fault that exposes it `expected` are the checkers that must convict it, and `landed`
+    the cells that count. Otherwise nothing may be accused.
+    """
+
+    system: str
+    variant: str | None
+    fault: str
+    expected: tuple[str, ...]
+    cells: int
+    landed: int
+    as_expected: int
+    is_passed: bool
+    others: dict[str, int] = {}
+    """What came instead -> how often."""
+
+
+class CampaignStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The cells are known."""
+
+    cells: tuple[Cell, ...]
+
+
+class CellStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell begins; `number` counts from 1."""
+
+    cell: Cell
+    number: int
+
+
+class CellFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell has ended."""
+
+    result: CellResult
+    number: int
+
+
+class MatrixFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole matrix; `exit_code` is the worst of its cells."""
+
+    rows: tuple[MatrixRow, ...]
+    results: tuple[CellResult, ...]
+    exit_code: ExitCode
+
+
+class SelftestFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole selftest: violated when a variant was missed or a reference accused."""
+
+    rows: tuple[SelftestRow, ...]
+    results: tuple[CellResult, ...]
+    exit_code: ExitCode
+
+
+CampaignEvent = CampaignStarted | CellStarted | CellFinished | MatrixFinished | SelftestFinished

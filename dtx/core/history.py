@@ -1,0 +1,166 @@
+"""What happened in one run, in the order it was recorded: operations, faults, processes, phases.
+
+Every entry is one line of `history.jsonl`. Times are `time.monotonic_ns()` of the machine that runs
+dtx; the first entry, `Clock`, ties them to the wall clock of the databases.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+FieldValue = str | int | float | bool
+
+
+class Outcome(StrEnum):
+    """How an operation ended for the client, in Jepsen's words."""
+
+    OK = "ok"
+    """Acknowledged: the transaction must be there at every participant."""
+    FAIL = "fail"
+    """Refused: no net effect once all is quiet."""
+    INFO = "info"
+    """Unknown: it may have happened."""
+
+
+class PhaseName(StrEnum):
+    """The parts of a run, in order."""
+
+    WARM_UP = "warm-up"
+    MAIN = "main"
+    DRAIN = "drain"
+    RECOVERY = "recovery"
+    OBSERVE = "observe"
+    END = "end"
+
+
+class FaultPhase(StrEnum):
+    """The moments of one fault window."""
+
+    INJECTED = "injected"
+    HEALED = "healed"
+
+
+class ProcessChange(StrEnum):
+    """What happened to a worker or a target."""
+
+    STARTED = "started"
+    READY = "ready"
+    KILLED = "killed"
+    DIED = "died"
+    STOPPED = "stopped"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """One line of the history."""
+
+    at_ns: int
+
+
+class Clock(Entry, frozen=True, kw_only=True, tag="clock"):
+    """Ties the monotonic clock to the wall clock: at `at_ns` the wall clock said `wall_ns`."""
+
+    wall_ns: int
+
+
+class Phase(Entry, frozen=True, kw_only=True, tag="phase"):
+    """A part of the run begins."""
+
+    name: PhaseName
+
+
+class Invoked(Entry, frozen=True, kw_only=True, tag="invoke"):
+    """A client submits transaction `tx`; `intended_ns` is when the open loop meant to start it."""
+
+    tx: str
+    process: int
+    intended_ns: int
+    value: dict[str, FieldValue]
+
+
+class Accepted(Entry, frozen=True, kw_only=True, tag="accepted"):
+    """The system answered "under way"; the client goes on asking for the outcome."""
+
+    tx: str
+    process: int
+    status: int
+
+
+class Completed(Entry, frozen=True, kw_only=True, tag="complete"):
+    """The operation on `tx` ended for its client; `detail` is the answer or the error in words."""
+
+    tx: str
+    process: int
+    outcome: Outcome
+    status: int | None = None
+    detail: str = ""
+
+
+class LinkEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kernel counted on one link while a fault was on.
+
+    Bytes are payload bytes at the source's side of the proxy: `request_bytes` came from the source,
+    `reply_bytes` went back to it. `connections` were open at injection. `dropped_*` are bytes that the
+    proxy took in and never passed on, by its own metrics, read after healing.
+    """
+
+    link: str
+    connections: int
+    request_bytes: int
+    reply_bytes: int
+    dropped_request_bytes: int = 0
+    dropped_reply_bytes: int = 0
+
+
+class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fault did to a worker or a target.
+
+    `processes` were killed or stopped; `connections` of its links were open just before and
+    `silenced` of them were gone or silent just after. `tx` is the transaction at a crash point.
+    """
+
+    node: str
+    processes: int = 0
+    connections: int = 0
+    silenced: int = 0
+    is_crash_reached: bool = False
+    tx: str | None = None
+    restarted_after_s: float | None = None
+
+
+class FaultEvent(Entry, frozen=True, kw_only=True, tag="fault"):
+    """A fault window begins or has been healed.
+
+    `window` is its index in the schedule, `targets` the links or nodes that it hurts. Evidence is complete
+    in the `healed` event; `error` says why injecting or healing failed.
+    """
+
+    window: int
+    phase: FaultPhase
+    fault: str
+    targets: tuple[str, ...]
+    in_flight: int
+    links: tuple[LinkEvidence, ...] = ()
+    nodes: tuple[NodeEvidence, ...] = ()
+    is_healed: bool = False
+    error: str = ""
+
+
+class ProcessEvent(Entry, frozen=True, kw_only=True, tag="process"):
+    """A worker or target was started, became ready, was killed, or died by itself."""
+
+    node: str
+    change: ProcessChange
+    detail: str = ""
+
+
+class QuietEvent(Entry, frozen=True, kw_only=True, tag="quiet"):
+    """The wait for quiet ended. `remaining` says what was still open, in words, when it is not quiet."""
+
+    is_quiet: bool
+    waited_s: float
+    remaining: tuple[str, ...] = ()
+
+
+HistoryEntry = (
+    Clock | Phase | Invoked | Accepted | Completed | FaultEvent | ProcessEvent | QuietEvent
+)

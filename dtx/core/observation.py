@@ -1,0 +1,93 @@
+"""The rows that participants say about transactions; all checks are joins of these with the history.
+
+The shapes are those of ARCHITECTURE.md. `at_ns` is the commit time on the wall clock (ns since the epoch)
+or None where the target can't tell. `participant` is the name of the database that said the row.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Effect(StrEnum):
+    """What a row of `effects` records."""
+
+    APPLIED = "applied"
+    UNDONE = "undone"
+
+
+class Shape(StrEnum):
+    """The shapes that a system's `observe` queries may have, and thus the files of a run folder."""
+
+    EFFECTS = "effects"
+    PENDING = "pending"
+    PREPARED = "prepared"
+    MESSAGES = "messages"
+    APPLIED = "applied"
+    STATE = "state"
+    READS = "reads"
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One observed row of participant `participant`."""
+
+    participant: str
+
+
+class EffectRow(Row, frozen=True, kw_only=True):
+    """Step `step` of `tx` changed this participant by `amount` (integer units), or took that back."""
+
+    tx: str
+    step: str
+    effect: Effect
+    amount: int
+    at_ns: int | None = None
+
+
+class PendingRow(Row, frozen=True, kw_only=True):
+    """This participant still has `tx` open since `since_ns` (wall clock), if it knows since when."""
+
+    tx: str
+    since_ns: int | None = None
+
+
+class PreparedRow(Row, frozen=True, kw_only=True):
+    """A prepared branch `gid` in doubt; `tx` is None where the gid does not name one."""
+
+    gid: str
+    tx: str | None = None
+    since_ns: int | None = None
+
+
+class ResidueRow(Row, frozen=True, kw_only=True):
+    """Residue `name` was `count` once quiet; it must be 0."""
+
+    name: str
+    count: int
+
+
+class Side(StrEnum):
+    """Which side of an invariant a row belongs to."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class InvariantRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of invariant `name`: `key` is empty for a scalar."""
+
+    name: str
+    side: Side
+    key: str
+    value: int
+
+
+class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the system itself said, once quiet, of a transaction whose client had no answer.
+
+    `outcome` is ok, fail, or info when it did not know the transaction or could not be asked.
+    """
+
+    tx: str
+    outcome: str
+    detail: str = ""

@@ -1,0 +1,141 @@
+"""What the harness can ask of a running environment; `targets` implements these, `chaos` and `experiment` use them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from dtx.core.history import HistoryEntry
+
+
+class Stream(StrEnum):
+    """Toxiproxy's names for the directions: upstream carries requests, downstream replies."""
+
+    REQUESTS = "upstream"
+    REPLIES = "downstream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toxic:
+    """A toxic as Toxiproxy knows it; toxicity is always 1 (all chance is in the schedule)."""
+
+    name: str
+    type: str
+    stream: Stream
+    attributes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkTraffic:
+    """Traffic of one link at the source's side of its proxies.
+
+    Attributes:
+        connections: open connections from the source now.
+        request_bytes: payload bytes that came from the source since the environment was clean.
+        reply_bytes: payload bytes that went back to the source since then.
+    """
+
+    connections: int
+    request_bytes: int
+    reply_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DroppedBytes:
+    """Bytes that a proxy took in on finished connections and did not pass on, by its own metrics."""
+
+    requests: int
+    replies: int
+
+
+class Links(Protocol):
+    """The proxied links of an environment, by name (`orders->payments`)."""
+
+    def names(self) -> Sequence[str]:
+        """Return all links, the client's too, in the order of the file."""
+
+    def traffic(self) -> Mapping[str, LinkTraffic]:
+        """Return the traffic of every link; never more than really flowed."""
+
+    def dropped(self) -> Mapping[str, DroppedBytes]:
+        """Return what each link's proxies dropped since the environment was clean."""
+
+    def hurt(self, link: str, toxics: Sequence[Toxic]) -> None:
+        """Put the toxics on every proxy of the link.
+
+        Raises:
+            ProvisionError: the proxy refused, or is gone.
+        """
+
+    def heal(self, link: str) -> None:
+        """Remove all toxics of the link and prove it; a proxy that hangs is deleted and made again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """How a process tree ended.
+
+    Attributes:
+        processes: how many processes were killed.
+        detail: exit status and last output, for the death of a process that nobody killed.
+    """
+
+    processes: int
+    detail: str = ""
+
+
+class Nodes(Protocol):
+    """Workers and targets as process trees."""
+
+    def names(self) -> Sequence[str]:
+        """Return all nodes: databases, then workers."""
+
+    def links_of(self, node: str) -> Sequence[str]:
+        """Return the links that begin or end at the node."""
+
+    def kill(self, node: str) -> Death:
+        """SIGKILL the whole tree until nothing of it is left."""
+
+    def start(self, node: str) -> None:
+        """Start a dead node again on the same address and wait until it is ready.
+
+        Raises:
+            ProvisionError: it did not become ready in time.
+        """
+
+    def is_alive(self, node: str) -> bool:
+        """Whether the node's first process runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashReached:
+    """A worker passed its armed crash point; `tx` is the transaction that it was working for."""
+
+    tx: str | None
+
+
+class CrashPoints(Protocol):
+    """Named points at which workers kill themselves."""
+
+    def arm(self, worker: str, point: str, nth: int) -> None:
+        """Make the worker die at the nth pass of the point from now."""
+
+    def reached(self, worker: str) -> CrashReached | None:
+        """Return what the worker wrote when it got there, None while it has not."""
+
+    def disarm(self, worker: str) -> None:
+        """Make the worker pass all points alive."""
+
+
+class Recorder(Protocol):
+    """Takes entries of the history, from any thread."""
+
+    def append(self, entry: HistoryEntry) -> None:
+        """Write the entry; it can be read back even if the harness is killed right after."""
+
+
+class InFlight(Protocol):
+    """Knows how many transactions are under way now."""
+
+    def count(self) -> int:
+        """Return how many submitted transactions have not ended."""

@@ -1,0 +1,134 @@
+"""What a run proved: the verdict, its findings with their evidence, and what the run really tried."""
+
+from enum import StrEnum
+from typing import assert_never
+
+import msgspec
+
+from dtx.core.exit_codes import ExitCode
+
+
+class Status(StrEnum):
+    """The three answers; `unknown` is never green."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a process that judged one run answers."""
+        match self:
+            case Status.HOLDS:
+                return ExitCode.HOLDS
+            case Status.VIOLATED:
+                return ExitCode.VIOLATED
+            case Status.UNKNOWN:
+                return ExitCode.UNKNOWN
+            case _:
+                assert_never(self)
+
+
+class StoryLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a transaction's story: seconds since the main phase began, who, what."""
+
+    at_s: float
+    who: str
+    what: str
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One invariant broken by the transactions or keys in `subjects`.
+
+    `claim` is the invariant in words, `evidence` the rows that prove it (one line each), for the first
+    subject. `tx` is the first violating transaction, None where the invariant is over keys.
+    """
+
+    checker: str
+    claim: str
+    summary: str
+    subjects: tuple[str, ...]
+    evidence: tuple[str, ...]
+    tx: str | None = None
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one checker says: `judged` things were looked at; `reason` is why it is unknown or not claimed.
+
+    `is_claimed` is False when the contract does not claim the invariant: then it is measured only.
+    """
+
+    checker: str
+    status: Status
+    judged: int
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    is_claimed: bool = True
+
+
+class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Latency from the intended start of completed operations in one part of the run, in ms."""
+
+    count: int
+    ok: int
+    median_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class WindowCoverage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one fault window met. `met` transactions were under way while it was on.
+
+    `applied_at_injection` counts, for those under way when it was injected, the steps that had already
+    taken effect: "payments-db.debit" -> transactions.
+    """
+
+    window: int
+    fault: str
+    targets: tuple[str, ...]
+    at_s: float
+    until_s: float
+    has_landed: bool
+    reason: str
+    met: int
+    in_flight_at_injection: int
+    held_bytes: int = 0
+    dropped_bytes: int = 0
+    connections: int = 0
+    met_by_outcome: dict[str, int] = {}
+    applied_at_injection: dict[str, int] = {}
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Operations by outcome, and how unknown ones were closed from the participants' rows."""
+
+    submitted: int = 0
+    ok: int = 0
+    fail: int = 0
+    info: int = 0
+    info_committed: int = 0
+    info_absent: int = 0
+    info_partial: int = 0
+    compensated: int = 0
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The judgement of one run folder, as it stands in verdict.json."""
+
+    schema: int
+    status: Status
+    reasons: tuple[str, ...]
+    checks: tuple[CheckResult, ...]
+    counts: Counts
+    coverage: tuple[WindowCoverage, ...]
+    latency: dict[str, LatencySummary]
+    converged_after_s: float | None
+    stories: dict[str, tuple[StoryLine, ...]] = {}
+    errors: tuple[str, ...] = ()
+
+    @property
+    def violated_checkers(self) -> tuple[str, ...]:
+        """Names of the claimed checkers that convicted, sorted."""
+        return tuple(
+            sorted(c.checker for c in self.checks if c.status is Status.VIOLATED and c.is_claimed)
+        )

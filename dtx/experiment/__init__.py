@@ -1,0 +1,1 @@
+"""The composition root: a session holds an environment, a trial goes from plan to verdict. Prints nothing."""

@@ -1,0 +1,75 @@
+"""The history of a running trial: written to its folder, and counted for whoever wants to know how it stands."""
+
+import threading
+import time
+from collections import Counter
+
+from dtx.core.history import (
+    Completed,
+    FaultEvent,
+    FaultPhase,
+    FieldValue,
+    HistoryEntry,
+    Invoked,
+    Outcome,
+    Phase,
+    PhaseName,
+)
+from dtx.core.run_folder import HistoryWriter
+from dtx.workload.generators import Transaction
+
+
+class Record:
+    """Implements `Recorder`; thread-safe."""
+
+    def __init__(self, writer: HistoryWriter) -> None:
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._outcomes: Counter[Outcome] = Counter()
+        self._submitted = 0
+        self._hurt: dict[int, tuple[str, ...]] = {}
+        self._open: dict[str, dict[str, FieldValue]] = {}
+        self._unknown: list[Transaction] = []
+
+    def append(self, entry: HistoryEntry) -> None:
+        """Write the entry and count it."""
+        self._writer.append(entry)
+        with self._lock:
+            if isinstance(entry, Invoked):
+                self._submitted += 1
+                self._open[entry.tx] = entry.value
+            elif isinstance(entry, Completed):
+                self._outcomes[entry.outcome] += 1
+                fields = self._open.pop(entry.tx, {})
+                if entry.outcome is Outcome.INFO:
+                    self._unknown.append(Transaction(tx=entry.tx, fields=fields))
+            elif isinstance(entry, FaultEvent):
+                if entry.phase is FaultPhase.INJECTED:
+                    self._hurt[entry.window] = entry.targets
+                else:
+                    self._hurt.pop(entry.window, None)
+
+    def phase(self, name: PhaseName) -> int:
+        """Write that a phase begins; return when, in ns."""
+        now_ns = time.monotonic_ns()
+        self.append(Phase(at_ns=now_ns, name=name))
+        return now_ns
+
+    @property
+    def submitted(self) -> int:
+        """Transactions submitted so far."""
+        return self._submitted
+
+    def ended(self, outcome: Outcome) -> int:
+        """Return how many ended so."""
+        return self._outcomes[outcome]
+
+    def hurt(self) -> tuple[str, ...]:
+        """Return the links and nodes that open fault windows hurt now."""
+        with self._lock:
+            return tuple(sorted({target for targets in self._hurt.values() for target in targets}))
+
+    def unknown(self) -> tuple[Transaction, ...]:
+        """Return the transactions whose clients got no answer."""
+        with self._lock:
+            return tuple(self._unknown)

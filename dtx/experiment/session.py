@@ -1,0 +1,76 @@
+"""A session: an environment that is held over several trials, reset and proved clean between them."""
+
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from dtx.config.model import System
+from dtx.core.events import StepStarted, TrialEvent
+from dtx.core.run_folder import RunFolder
+from dtx.experiment.planning import Planned, plan_experiment, plan_for, run_name
+from dtx.experiment.settings import ExperimentSettings
+from dtx.experiment.trial import Trial
+from dtx.targets.environment import Environment
+from dtx.targets.provision import RuntimeChoice, provisioned
+
+
+def run_experiment(settings: ExperimentSettings) -> Iterator[TrialEvent]:
+    """Run one experiment in an environment of its own, from settings to verdict.
+
+    Raises:
+        DtxError: the settings are wrong, or something did not come up. Nothing is left running.
+    """
+    planned = plan_experiment(settings)
+    with Session(planned.system, planned.runtime) as session:
+        yield from session.run_planned(planned, settings)
+
+
+class Session:
+    """Holds one environment for trials of the same system with the same overlays."""
+
+    def __init__(self, system: System, runtime: RuntimeChoice) -> None:
+        self._system = system
+        self._runtime = runtime
+        self._stack = contextlib.ExitStack()
+        self._environment: Environment | None = None
+        self._is_used = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def trial(self, settings: ExperimentSettings) -> Iterator[TrialEvent]:
+        """Run one trial from plan to verdict; closing the iterator early heals and ends its workers.
+
+        Raises:
+            DtxError: the settings are wrong, or something did not come up. What was recorded stays.
+        """
+        yield from self.run_planned(plan_for(settings, self._system, self._runtime), settings)
+
+    def run_planned(self, planned: Planned, settings: ExperimentSettings) -> Iterator[TrialEvent]:
+        """Run a trial that is planned already; see `trial`."""
+        folder = RunFolder.create(settings.out / run_name(planned.plan))
+        trial = Trial(planned, folder)
+        yield trial.planned_event()
+        environment = self._environment
+        if environment is None:
+            yield StepStarted(
+                what=f"starting {len(self._system.databases)} databases and Toxiproxy"
+                f" ({self._runtime.name.value})"
+            )
+            environment = self._stack.enter_context(provisioned(self._system, self._runtime.name))
+            environment.start()
+            self._environment = environment
+        elif self._is_used:
+            yield StepStarted(what="resetting the environment")
+            environment.reset()
+        self._is_used = True
+        yield from trial.run(environment)

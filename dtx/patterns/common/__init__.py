@@ -1,0 +1,1 @@
+"""What the workers of all patterns share; imports nothing else of dtx."""

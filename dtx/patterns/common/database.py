@@ -1,0 +1,165 @@
+"""A worker's own PostgreSQL: a pool of connections on which no local transaction can wait for ever.
+
+A link may fall silent while its connection stays open. Three things keep that from freezing the worker:
+
+- every use of a connection has a deadline, kept by a watchdog that shuts the socket down. A time-out of
+  asyncio would not do: psycopg answers cancellation by asking the server to cancel, and waits for its answer.
+- the server ends sessions whose client fell silent inside a transaction (session time-outs below), so they
+  do not hold row locks for ever.
+- a connection whose server died while it was idle is noticed before it is used.
+
+A COMMIT whose answer was lost has an unknown outcome: the error is passed on, the caller is told nothing,
+and its repeat finds the truth in the database.
+"""
+
+import asyncio
+import os
+import select
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, LiteralString, Self
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+Connection = AsyncConnection[TupleRow]
+
+DEADLINE_S = 1.5
+"""For one use of a connection: all statements of a local transaction and its COMMIT."""
+
+_CHECKOUT_S = 1.0
+_SESSION = {
+    "lock_timeout": "1000",
+    "statement_timeout": "2000",
+    "idle_in_transaction_session_timeout": "2000",
+}
+"""In ms, kept by the server, so that it lets go even when the link to us is silent."""
+
+
+class Database:
+    """The pool; an async context manager. All methods raise psycopg.Error when the database can't be used."""
+
+    def __init__(self, url: str, *, connections: int = 8) -> None:
+        self._connections = connections
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": 2,
+                "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+            },
+            min_size=2,
+            max_size=connections,
+            timeout=_CHECKOUT_S,
+            # The pool's own back-off doubles up to this; kept short, the next caller makes it try again, so that a
+            # database that is back is used within a fraction of a second, not after half a minute.
+            reconnect_timeout=0.2,
+            open=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Begin to connect, without waiting: the database may come up later than we do."""
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the idle connections; sessions in use end with the process."""
+        await self._pool.close(timeout=0.2)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit: each statement is a transaction of its own.
+
+        Raises:
+            psycopg.Error: no connection to be had, broken, or over the deadline; the outcome of the statement
+                that was under way is then unknown.
+        """
+        connection = await self._checkout()
+        watchdog = asyncio.get_running_loop().call_later(DEADLINE_S, _shut_down, connection)
+        try:
+            yield connection
+        finally:
+            watchdog.cancel()
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                await connection.close()  # at once, without a word to the server
+            await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a local transaction: committed at the end of the block, else rolled back.
+
+        Raises:
+            psycopg.Error: as `connection`; at the end of the block the outcome of the COMMIT is then unknown.
+        """
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def execute(
+        self, statement: LiteralString, parameters: Mapping[str, Any] | None = None
+    ) -> int:
+        """Run one statement as a transaction; return how many rows it touched.
+
+        Raises:
+            psycopg.Error: as `connection`.
+        """
+        async with self.connection() as connection:
+            cursor = await connection.execute(statement, parameters)
+            return cursor.rowcount
+
+    async def fetch(
+        self, query: LiteralString, parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run one query; return its rows.
+
+        Raises:
+            psycopg.Error: as `connection`.
+        """
+        async with self.connection() as connection:
+            cursor = await connection.execute(query, parameters)
+            return await cursor.fetchall()
+
+    async def _checkout(self) -> Connection:
+        """Take a connection; idle ones whose server died are replaced on the way."""
+        for _ in range(self._connections):
+            connection = await self._pool.getconn()
+            if _is_alive(connection):
+                return connection
+            await connection.close()
+            await self._pool.putconn(connection)
+        raise psycopg.OperationalError("all pooled connections were found dead")
+
+
+def _is_alive(connection: Connection) -> bool:
+    """Return whether an idle connection still has its server, as far as the kernel knows: one system call."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return True
+    try:
+        connection.pgconn.consume_input()  # a notice, or the end of the stream
+    except psycopg.OperationalError:
+        return False
+    return not connection.closed
+
+
+def _shut_down(connection: Connection) -> None:
+    """Break the connection under libpq, which then reports it as lost to whoever waits for it."""
+    if connection.closed:
+        return
+    with socket.socket(fileno=os.dup(connection.fileno())) as link:
+        try:
+            link.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it broke by itself in this moment

@@ -1,0 +1,98 @@
+"""A worker as an HTTP service: serves when its database does, answers 503 when it does not, ends quickly."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dtx.patterns.common.barrier import Answer
+from dtx.patterns.common.database import Database
+from dtx.patterns.common.narration import start_narration
+
+T = TypeVar("T")
+
+
+def json_response(status: int, body: dict[str, Any]) -> Response:
+    """Return a JSON response."""
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+def answer_response(answer: Answer) -> Response:
+    """Return a participant's answer: 200 when what was asked is so now, 409 when it is not and won't be."""
+    status = 409 if answer in {Answer.REFUSED, Answer.BARRED} else 200
+    return json_response(status, {"answer": answer})
+
+
+async def body_of(request: Request, kind: type[T]) -> T:
+    """Return the request's body.
+
+    Raises:
+        msgspec.MsgspecError: it is not a `kind`; answered with 422.
+    """
+    return msgspec.json.decode(await request.body(), type=kind)
+
+
+def serve(
+    database: Database,
+    routes: Sequence[Route],
+    *companions: AbstractAsyncContextManager[object],
+) -> None:
+    """Listen on 127.0.0.1:$PORT until SIGTERM, with the companions running beside.
+
+    `/healthz` answers 200 when a request could be served now: the database answers.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        async with AsyncExitStack() as stack:
+            for companion in (database, *companions):
+                await stack.enter_async_context(companion)
+            yield
+
+    async def healthz(request: Request) -> Response:
+        del request
+        await database.fetch("select 1")
+        return json_response(200, {"ready": True})
+
+    application = Starlette(
+        routes=[Route("/healthz", healthz), *routes],
+        lifespan=lifespan,
+        exception_handlers={
+            psycopg.Error: _outcome_unknown,
+            msgspec.MsgspecError: _not_understood,
+        },
+    )
+    start_narration()
+    uvicorn.run(
+        application,
+        host="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=1,
+    )
+
+
+async def _outcome_unknown(request: Request, error: Exception) -> Response:
+    """Answer for a database that could not be used, or whose COMMIT may or may not have happened."""
+    del request
+    return json_response(503, {"error": f"{type(error).__name__}: {error}".strip()})
+
+
+async def _not_understood(request: Request, error: Exception) -> Response:
+    del request
+    return json_response(422, {"error": str(error)})

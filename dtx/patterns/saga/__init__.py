@@ -1,0 +1,1 @@
+"""Saga, orchestrated: the reference system; docs/patterns/saga.md explains the protocol."""

@@ -1,0 +1,84 @@
+"""The tables of a report: what each invariant came to, and latency before, during and after the faults."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from dtx.core.verdict import CheckResult, LatencySummary, Status, Verdict
+from dtx.report import colours
+from dtx.report.wording import milliseconds
+
+_PARTS: Final = ("before", "during", "after", "all")
+_UNITS: Final[Mapping[str, str]] = {
+    "atomicity": "transactions",
+    "durability": "acknowledged",
+    "no-phantom": "refused, and all rows",
+    "exactly-once": "steps",
+    "compensation": "undone steps",
+    "conservation": "values compared",
+    "convergence": "transactions",
+    "residue": "counts",
+    "death": "processes that were reported",
+    "vacuity": "fault windows",
+}
+"""What the number judged counts; a checker that is not here just has its number."""
+
+
+def bare_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
+    """Return a table without lines, its first column two spaces in."""
+    table = Table(box=None, show_edge=False, pad_edge=False, header_style=colours.QUIET)
+    for index, name in enumerate(columns):
+        table.add_column(
+            ("  " if index == 0 else "") + name,
+            justify="right" if index in right else "left",
+            no_wrap=index < len(columns) - 1,
+        )
+    return table
+
+
+def invariants(verdict: Verdict) -> Table:
+    """Return one row for each checker."""
+    table = bare_table("invariant", "status", "judged", "", right=(2,))
+    for check in verdict.checks:
+        table.add_row(
+            f"  {check.checker}",
+            _status(check),
+            f"{check.judged:,}",
+            Text(_note(check), style=colours.QUIET),
+        )
+    return table
+
+
+def latencies(verdict: Verdict) -> Table:
+    """Return one row for each part of the run, counted from the intended start."""
+    table = bare_table(
+        "latency", "answered", "ok", "median", "p99", "slowest", right=(1, 2, 3, 4, 5)
+    )
+    for part in _PARTS:
+        summary = verdict.latency.get(part)
+        if summary is not None:
+            table.add_row(f"  {_part(part)}", *_figures(summary))
+    return table
+
+
+def _figures(summary: LatencySummary) -> tuple[str, ...]:
+    times = (summary.median_ms, summary.p99_ms, summary.max_ms)
+    return (f"{summary.count:,}", f"{summary.ok:,}", *(milliseconds(t) for t in times))
+
+
+def _part(part: str) -> str:
+    return "whole run" if part == "all" else f"{part} the fault"
+
+
+def _status(check: CheckResult) -> Text:
+    if not check.is_claimed:
+        return Text(f"{check.status.value}, not claimed", style=colours.QUIET)
+    return Text(check.status.value, style=colours.of_status(check.status))
+
+
+def _note(check: CheckResult) -> str:
+    if check.is_claimed and check.status is not Status.HOLDS:
+        return ""  # told in full elsewhere
+    return _UNITS.get(check.checker, "")

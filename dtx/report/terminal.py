@@ -1,0 +1,104 @@
+"""The final report of one run, on one screen when it holds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from dtx.core.run_folder import Plan
+from dtx.core.verdict import Status, Verdict
+from dtx.report import colours
+from dtx.report.faults import fault_lines
+from dtx.report.headline import headline, particulars
+from dtx.report.tables import invariants, latencies
+from dtx.report.violation import violation
+from dtx.report.wording import clean, command_line, count, seconds
+
+
+def print_report(console: Console, plan: Plan, verdict: Verdict, folder: Path) -> None:
+    """Print the report; what matters most stands first and last.
+
+    Args:
+        console: where.
+        plan: what was done.
+        verdict: what it proved.
+        folder: the run folder, as the user may type it.
+    """
+    for part in report_parts(plan, verdict, folder):
+        console.print(part, markup=False, highlight=False)
+
+
+def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[RenderableType]:
+    """Yield the report from top to bottom."""
+    yield headline(plan, verdict)
+    yield from particulars(plan)
+    yield Text("")
+    if verdict.status is Status.VIOLATED:
+        yield from violation(verdict)
+        yield Text("")
+    elif verdict.status is Status.UNKNOWN:
+        yield from _reasons(verdict)
+        yield Text("")
+    yield _heading("Faults")
+    yield from fault_lines(verdict)
+    yield _heading("Transactions")
+    yield from _counts(verdict)
+    yield _heading("Invariants")
+    yield invariants(verdict)
+    if verdict.latency:
+        yield latencies(verdict)
+    yield Text(f"  {_quiet(plan, verdict)}")
+    yield Text("")
+    yield from footer(plan, verdict, folder)
+
+
+def footer(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Text]:
+    """Yield where the run is kept and the command that repeats it."""
+    if verdict.errors:
+        yield Text(
+            f"{count(len(verdict.errors), 'checker')} raised; the tracebacks are in verdict.json",
+            style="yellow",
+        )
+    yield Text.assemble(("run folder  ", colours.QUIET), str(folder))
+    yield Text.assemble(
+        ("repeat it   ", colours.QUIET), (command_line(plan.command), colours.COMMAND)
+    )
+
+
+def _heading(words: str) -> Text:
+    return Text(words, style=colours.HEADING)
+
+
+def _reasons(verdict: Verdict) -> Iterator[RenderableType]:
+    yield _heading("Why this run proves nothing")
+    for reason in verdict.reasons:
+        yield Padding(Text(clean(reason), style=colours.of_status(Status.UNKNOWN)), (0, 0, 0, 2))
+
+
+def _counts(verdict: Verdict) -> Iterator[Text]:
+    counts = verdict.counts
+    yield Text(
+        f"  {count(counts.submitted, 'transaction')} submitted: {counts.ok:,} ok, "
+        f"{counts.fail:,} refused, {counts.info:,} unknown"
+    )
+    closed = counts.info_committed + counts.info_absent + counts.info_partial
+    if closed:
+        partial = f", {counts.info_partial:,} partial" if counts.info_partial else ""
+        yield Text(
+            f"  unknown, by the participants' rows: {counts.info_committed:,} committed, "
+            f"{counts.info_absent:,} left no effect{partial}"
+        )
+    elif counts.info:
+        yield Text("  what became of the unknown ones was not read")
+    if counts.compensated:
+        yield Text(f"  {counts.compensated:,} begun and undone again (compensated)")
+
+
+def _quiet(plan: Plan, verdict: Verdict) -> str:
+    limit_s = plan.system.get("contract", {}).get("converges_within_s")
+    allowed = f" (the contract allows {limit_s:g} s)" if isinstance(limit_s, int | float) else ""
+    if verdict.converged_after_s is None:
+        return f"not seen quiet after healing{allowed}"
+    return f"quiet {seconds(verdict.converged_after_s)} after healing{allowed}"

@@ -1,0 +1,82 @@
+"""A violation told: the first violating transaction as a story, then the evidence, then how many more."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from dtx.core.verdict import Finding, Status, StoryLine, Verdict
+from dtx.report import colours
+from dtx.report.wording import clean, count, listed
+
+_WHO_STYLES: Mapping[str, str] = {"client": "cyan", "fault": colours.FAULT, "dtx": colours.QUIET}
+_SHOWN_EVIDENCE = 8
+
+
+def findings_of(verdict: Verdict) -> tuple[Finding, ...]:
+    """Return the findings of the claimed checkers that convicted."""
+    return tuple(
+        finding
+        for check in verdict.checks
+        if check.is_claimed and check.status is Status.VIOLATED
+        for finding in check.findings
+    )
+
+
+def first_transaction(verdict: Verdict) -> str | None:
+    """Return the violating transaction that was submitted first; None if only keys or nodes violate."""
+    named = [finding.tx for finding in findings_of(verdict) if finding.tx is not None]
+    if not named:
+        return None
+    return min(named, key=lambda tx: (_begin_s(verdict.stories.get(tx, ())), tx))
+
+
+def violation(verdict: Verdict) -> Iterator[Text | Padding | Table]:
+    """Yield the parts of the section, from the story to the count of the like."""
+    tx = first_transaction(verdict)
+    findings = findings_of(verdict)
+    if tx is not None:
+        yield Text(f"The first violating transaction, {clean(tx)}", style=colours.HEADING)
+        yield story_table(verdict.stories.get(tx, ()))
+        yield Text("")
+    told = [f for f in findings if tx is None or f.tx == tx or tx in f.subjects]
+    for finding in [*told, *(f for f in findings if f not in told)]:
+        yield from _finding(finding, has_evidence=finding in told)
+
+
+def story_table(story: Sequence[StoryLine]) -> Table:
+    """Return a story, one line for each event: seconds since the main phase began, who, what."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(justify="right", no_wrap=True, min_width=10, style=colours.QUIET)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in story:
+        style = _WHO_STYLES.get(line.who, "")
+        table.add_row(
+            f"{line.at_s:.3f} s",
+            Text(clean(line.who), style=style or "bold"),
+            Text(clean(line.what), style=style if line.who != "client" else ""),
+        )
+    return table
+
+
+def _begin_s(story: Sequence[StoryLine]) -> float:
+    return min((line.at_s for line in story if line.who == "client"), default=float("inf"))
+
+
+def _finding(finding: Finding, *, has_evidence: bool) -> Iterator[Text | Padding]:
+    line = Text("  ")
+    line.append(finding.checker, style=colours.of_status(Status.VIOLATED))
+    line.append(f"  {clean(finding.claim)}")
+    yield line
+    yield Padding(Text(clean(finding.summary)), (0, 0, 0, 4))
+    if has_evidence:
+        for row in finding.evidence[:_SHOWN_EVIDENCE]:
+            yield Padding(Text(clean(row), style=colours.QUIET), (0, 0, 0, 6))
+        if len(finding.evidence) > _SHOWN_EVIDENCE:
+            more = count(len(finding.evidence) - _SHOWN_EVIDENCE, "more row")
+            yield Padding(Text(f"and {more} in verdict.json", style=colours.QUIET), (0, 0, 0, 6))
+    if len(finding.subjects) > 1:
+        others = clean(listed(finding.subjects, at_most=5))
+        yield Padding(Text(f"all {len(finding.subjects)}: {others}"), (0, 0, 0, 4))

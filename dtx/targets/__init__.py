@@ -1,0 +1,1 @@
+"""Databases, Toxiproxy, worker processes, and the two runtimes that bring them up."""

@@ -1,0 +1,116 @@
+"""One server in a container: killed, started again and looked at through the engine."""
+
+import time
+
+from docker.errors import APIError, NotFound
+
+from dtx.core.errors import ProvisionError
+from dtx.core.ports import Death
+from dtx.targets.docker_engine import ENGINE_ERRORS, Engine, engine_errors_as, explain
+from dtx.targets.runtime import Address
+
+OUTPUT_LINES = 32
+"""How much of a server's last output goes into an error message."""
+
+DEATH_WITHIN_S = 20
+_PORT_FREED_WITHIN_S = 5.0
+
+
+class DockerServer:
+    """A `ServerProcess` in a container whose published port is fixed for the container's life."""
+
+    def __init__(self, engine: Engine, *, name: str, container: str, address: Address) -> None:
+        self._engine = engine
+        self._name = name
+        self._container = container
+        self._address = address
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return self._address
+
+    def kill(self) -> Death:
+        """SIGKILL the container's first process, and with it every process of the container.
+
+        The kernel kills a pid namespace with its first process, and reports that one dead only once all the
+        others are (pid_namespaces(7)): the engine's "not running" means that none is left.
+
+        Raises:
+            ProvisionError: the engine failed, or the container runs on.
+        """
+        with engine_errors_as(f"can't kill {self._name}"):
+            processes = self._process_count()
+            if processes == 0:
+                return Death(processes=0, detail=self._end())
+            try:
+                self._engine.api.kill(self._container, signal="SIGKILL")
+            except APIError as error:
+                if not _is_not_running(error):
+                    raise
+            self._engine.api.wait(self._container, timeout=DEATH_WITHIN_S, condition="not-running")
+        return Death(processes=processes)
+
+    def start(self) -> None:
+        """Start it again on the same data and address, without waiting for readiness.
+
+        Raises:
+            ProvisionError: the engine can't start it.
+        """
+        give_up_at = time.monotonic() + _PORT_FREED_WITHIN_S
+        while True:
+            try:
+                self._engine.api.start(self._container)
+            except ENGINE_ERRORS as error:
+                # The engine may answer "dead" a moment before it gives the published port back.
+                if is_port_clash(error) and time.monotonic() < give_up_at:
+                    time.sleep(0.05)
+                    continue
+                raise ProvisionError(
+                    f"can't start {self._name} again: {explain(error)}",
+                    hint=f"{self._address} must be free",
+                ) from error
+            return
+
+    def is_alive(self) -> bool:
+        """Whether its first process runs; False if the container is gone.
+
+        Raises:
+            ProvisionError: the engine does not answer.
+        """
+        with engine_errors_as(f"can't look at {self._name}"):
+            try:
+                state = self._engine.api.inspect_container(self._container)["State"]
+            except NotFound:
+                return False
+        return bool(state["Running"])
+
+    def last_output(self) -> str:
+        """The last lines that it wrote, for error messages; says so if they can't be had."""
+        try:
+            output: bytes = self._engine.api.logs(self._container, tail=OUTPUT_LINES)
+        except ENGINE_ERRORS as error:
+            return f"(no output: {explain(error)})"
+        return output.decode(errors="replace")
+
+    def _process_count(self) -> int:
+        try:
+            return len(self._engine.api.top(self._container)["Processes"])
+        except APIError as error:
+            if _is_not_running(error):
+                return 0
+            raise
+
+    def _end(self) -> str:
+        status = self._engine.api.inspect_container(self._container)["State"]["ExitCode"]
+        return f"was dead already, exit status {status}; last output:\n{self.last_output()}"
+
+
+def is_port_clash(error: Exception) -> bool:
+    """Whether a start failed because somebody listens on the published port."""
+    text = str(error)
+    return "address already in use" in text or "port is already allocated" in text
+
+
+def _is_not_running(error: APIError) -> bool:
+    return "is not running" in str(error.explanation or error)

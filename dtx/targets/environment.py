@@ -1,0 +1,216 @@
+"""An environment: the databases, proxies and workers of one system, running, and what can be asked of them."""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from dtx.config.model import CLIENT, Reference, System
+from dtx.core.deadline import Deadline, poll_until
+from dtx.core.errors import ConfigError, InternalError, ProvisionError
+from dtx.targets import side_by_side
+from dtx.targets.cluster import DATABASE, PASSWORD, USER
+from dtx.targets.crash_files import CrashFiles
+from dtx.targets.links import ProxiedLinks
+from dtx.targets.loopback import free_port, release_port
+from dtx.targets.nodes import DATABASE_READY_WITHIN_S, NodeTrees
+from dtx.targets.observer import Observer
+from dtx.targets.postgres import PostgresTarget
+from dtx.targets.runtime import Address, RunScope, Runtime, ServerProcess
+from dtx.targets.toxiproxy import ToxiproxyClient, ToxiproxyError
+from dtx.targets.worker_logs import LogCollector
+from dtx.targets.worker_process import WorkerProcess
+
+TOXIPROXY_READY_WITHIN_S = 15.0
+
+
+class Environment:
+    """Holds the links, the nodes, the crash points and the observer of a running system.
+
+    Begin with `start`; a session calls `reset` between trials, which proves that nothing of the last one is
+    left; `close` ends everything, in whatever state.
+    """
+
+    def __init__(self, system: System, runtime: Runtime, scope: RunScope) -> None:
+        self.system = system
+        self.runtime = runtime
+        self._scope = scope
+        self._logs = LogCollector()
+        self._databases: dict[str, PostgresTarget] = {}
+        self._workers: dict[str, WorkerProcess] = {}
+        self._toxiproxy: ServerProcess | None = None
+        self._links: ProxiedLinks | None = None
+        self.crash_points = CrashFiles({})
+        self.nodes = NodeTrees(system, self._databases, self._workers)
+        self.observer = Observer(system, self._databases)
+
+    @property
+    def links(self) -> ProxiedLinks:
+        """The proxied links."""
+        if self._links is None:
+            raise InternalError("the environment has not been started")
+        return self._links
+
+    def start(self) -> None:
+        """Bring up databases, with their schemas, and a proxy for each link; workers come later.
+
+        Raises:
+            ProvisionError, ConfigError: something did not come up.
+        """
+        client, *_ = side_by_side.each(
+            lambda step: step(),
+            [self._start_toxiproxy, *(self._starter(name) for name in self.system.databases)],
+        )
+        if not isinstance(client, ToxiproxyClient):
+            raise InternalError("the first step starts Toxiproxy")
+        self._make_workers()
+        upstreams = {
+            name: self._address(name) for name in self.system.nodes if self._has_address(name)
+        }
+        self._links = ProxiedLinks(client, upstreams, self.system.links)
+
+    def start_workers(self, logs: Path) -> None:
+        """Start the workers, writing their logs below the folder, and wait until they are ready."""
+        self._logs.write_to(logs)
+        side_by_side.each(self.nodes.start, self._workers)
+
+    def reset(self) -> None:
+        """Make the environment as new: workers ended, proxies and databases made again; and prove it.
+
+        Raises:
+            ProvisionError: something of the last trial is still there.
+        """
+        side_by_side.each(lambda worker: worker.stop(), self._workers.values())
+        for worker in self._workers:
+            self.crash_points.disarm(worker)
+        self.links.renew()
+        side_by_side.each(self._revive_and_reset, self._databases.values())
+        problems: list[str] = []
+
+        def is_clean() -> bool:
+            problems[:] = self.links.unclean()
+            for found in side_by_side.each(lambda d: d.unclean(), self._databases.values()):
+                problems.extend(found)
+            return not problems
+
+        if not poll_until(is_clean, Deadline.after(10)):
+            raise ProvisionError(f"the environment could not be made clean: {'; '.join(problems)}")
+
+    def stop_workers(self) -> None:
+        """End the workers."""
+        side_by_side.each(lambda worker: worker.stop(), self._workers.values())
+
+    def close(self) -> None:
+        """End and remove everything; never raises."""
+        for worker in self._workers.values():
+            with contextlib.suppress(Exception):
+                worker.kill()
+            if worker.address:
+                release_port(worker.address.port)
+        self._logs.close()
+        self.runtime.close()
+        shutil.rmtree(self._scope.folder, ignore_errors=True)
+
+    def url(self, reference: Reference) -> str:
+        """Resolve a reference straight to the node, past the proxies: for the harness's own eyes."""
+        return self._field(reference, self._address(reference.name))
+
+    def client_url(self, reference: Reference) -> str:
+        """Resolve a reference as the submitting client sees it, through its link."""
+        return self._field(reference, self.links.address(f"{CLIENT}->{reference.name}"))
+
+    def dead_servers(self) -> list[str]:
+        """Return servers that no fault may kill and that are dead: Toxiproxy."""
+        if self._toxiproxy is None or self._toxiproxy.is_alive():
+            return []
+        return ["toxiproxy"]
+
+    # Bringing up
+
+    def _start_toxiproxy(self) -> object:
+        self._toxiproxy = self.runtime.launch_toxiproxy()
+        client = ToxiproxyClient(self._toxiproxy.address)
+        server = self._toxiproxy
+
+        def answers() -> bool:
+            try:
+                return bool(client.version())
+            except ToxiproxyError:
+                if not server.is_alive():
+                    raise ProvisionError(
+                        f"Toxiproxy died at start: {server.last_output()}"
+                    ) from None
+                return False
+
+        if not poll_until(answers, Deadline.after(TOXIPROXY_READY_WITHIN_S), every_s=0.01):
+            raise ProvisionError(
+                f"Toxiproxy did not answer within {TOXIPROXY_READY_WITHIN_S:.0f} s"
+            )
+        return client
+
+    def _starter(self, name: str) -> Callable[[], object]:
+        def start() -> object:
+            target = PostgresTarget(name, self.runtime.launch_postgres(name))
+            self._databases[name] = target
+            target.wait_ready(DATABASE_READY_WITHIN_S)
+            target.apply_schema(self.system.databases[name].schema)
+            return target
+
+        return start
+
+    def _make_workers(self) -> None:
+        crash = self._scope.folder / "crash"
+        crash.mkdir(parents=True, exist_ok=True)
+        for name, worker in self.system.workers.items():
+            self._workers[name] = WorkerProcess(
+                worker=worker,
+                folder=self.system.folder,
+                scope=self._scope,
+                port=free_port() if worker.has_http else None,
+                crash_file=crash / f"{name}.json",
+                resolve=self._resolver(name),
+                logs=self._logs,
+            )
+        self.crash_points = CrashFiles({n: w.crash_file for n, w in self._workers.items()})
+
+    def _revive_and_reset(self, target: PostgresTarget) -> None:
+        if not target.server.is_alive():
+            target.server.start()
+            target.wait_ready(DATABASE_READY_WITHIN_S)
+        target.reset()
+
+    # References
+
+    def _resolver(self, source: str) -> Callable[[Reference], str]:
+        def resolve(reference: Reference) -> str:
+            if reference.name == source:
+                return self._field(reference, self._address(source))
+            return self._field(reference, self.links.address(f"{source}->{reference.name}"))
+
+        return resolve
+
+    def _has_address(self, node: str) -> bool:
+        return node in self._databases or self._workers[node].address is not None
+
+    def _address(self, node: str) -> Address:
+        if node in self._databases:
+            return self._databases[node].server.address
+        address = self._workers[node].address
+        if address is None:
+            raise ConfigError(
+                f"worker {node} has no address, but something refers to its url",
+                hint=f"set `http = true` in [workers.{node}]",
+            )
+        return address
+
+    def _field(self, reference: Reference, address: Address) -> str:
+        fields = {"host": address.host, "port": str(address.port), "url": f"http://{address}"}
+        if reference.kind == "databases":
+            fields |= {
+                "url": f"postgresql://{USER}:{PASSWORD}@{address}/{DATABASE}",
+                "jdbc": f"jdbc:postgresql://{address}/{DATABASE}?user={USER}&password={PASSWORD}",
+                "user": USER,
+                "password": PASSWORD,
+                "database": DATABASE,
+            }
+        return fields[reference.field]

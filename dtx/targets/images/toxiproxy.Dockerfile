@@ -1,0 +1,4 @@
+# A static Toxiproxy server and nothing else.
+FROM scratch
+COPY toxiproxy /toxiproxy
+ENTRYPOINT ["/toxiproxy"]

@@ -1,0 +1,148 @@
+"""The links of one environment: a proxy for each, hurt and healed by name, metered by the kernel."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from dtx.config.model import Link
+from dtx.core.deadline import Deadline
+from dtx.core.errors import ProvisionError
+from dtx.core.ports import DroppedBytes, LinkTraffic, Stream, Toxic
+from dtx.targets.runtime import Address
+from dtx.targets.toxiproxy import DirectionBytes, Proxy, ToxiproxyClient, ToxiproxyError
+from dtx.targets.traffic import Meter
+
+HEAL_WITHIN_S = 6.0
+_NOTHING = DirectionBytes()
+
+
+class ProxiedLinks:
+    """Implements `core.ports.Links` on one Toxiproxy server."""
+
+    def __init__(
+        self, client: ToxiproxyClient, upstreams: Mapping[str, Address], links: Sequence[Link]
+    ) -> None:
+        """Make a proxy for each link.
+
+        Args:
+            client: the API.
+            upstreams: node -> its address.
+            links: which links there are.
+        """
+        self._client = client
+        self._upstreams = {link.name: upstreams[link.destination] for link in links}
+        self._names = tuple(link.name for link in links)
+        self._proxies: dict[str, Proxy] = {}
+        self._make(self._names, dict.fromkeys(self._names, Address("127.0.0.1", 0)))
+        self._start_counting()
+
+    def names(self) -> Sequence[str]:
+        """Return all links in the order of the file."""
+        return self._names
+
+    def address(self, link: str) -> Address:
+        """Return where the link's source must connect."""
+        return self._proxies[link].listen
+
+    def traffic(self) -> Mapping[str, LinkTraffic]:
+        """Return the traffic of every link since `renew`."""
+        ports = self._meter.sample()
+        found = {}
+        for name in self._names:
+            counted = ports[self._proxies[name].listen.port]
+            found[name] = LinkTraffic(
+                connections=counted.connections,
+                request_bytes=counted.received,
+                reply_bytes=counted.sent,
+            )
+        return found
+
+    def dropped(self) -> Mapping[str, DroppedBytes]:
+        """Return the bytes of finished connections that came in and never went out, since `renew`."""
+        now = self._client.finished_bytes()
+
+        def lost(link: str, stream: Stream) -> int:
+            key = (_proxy_name(link), stream)
+            after, before = now.get(key, _NOTHING), self._baseline.get(key, _NOTHING)
+            return (after.received - before.received) - (after.sent - before.sent)
+
+        return {
+            name: DroppedBytes(
+                requests=max(0, lost(name, Stream.REQUESTS)),
+                replies=max(0, lost(name, Stream.REPLIES)),
+            )
+            for name in self._names
+        }
+
+    def hurt(self, link: str, toxics: Sequence[Toxic]) -> None:
+        """Put toxics on the link's proxy."""
+        for toxic in toxics:
+            self._client.add_toxic(_proxy_name(link), toxic)
+
+    def heal(self, link: str) -> None:
+        """Remove the link's toxics and prove that none is left; a proxy that hangs is made again.
+
+        Raises:
+            ProvisionError: the proxy still has a toxic, or accepts nothing.
+        """
+        deadline = Deadline.after(HEAL_WITHIN_S)
+        name = _proxy_name(link)
+        while True:
+            try:
+                for toxic in self._client.proxies()[name].toxics:
+                    self._client.remove_toxic(name, toxic)
+                proxy = self._client.proxies()[name]
+                if not proxy.toxics and proxy.is_enabled:
+                    return
+            except (ToxiproxyError, KeyError):
+                self._make_again(link)
+            if deadline.is_over:
+                raise ProvisionError(
+                    f"link {link} could not be healed within {HEAL_WITHIN_S:.0f} s"
+                )
+            time.sleep(0.01)
+
+    def renew(self) -> None:
+        """Delete every proxy and make it again on the same port: no connection, toxic or count survives."""
+        listen = {name: self._proxies[name].listen for name in self._names}
+        for name in self._names:
+            self._client.delete(_proxy_name(name))
+        self._make(self._names, listen)
+        self._start_counting()
+
+    def unclean(self) -> list[str]:
+        """Return what of the links is not as new, in words; empty when clean."""
+        problems = []
+        proxies = self._client.proxies()
+        for name in self._names:
+            proxy = proxies.get(_proxy_name(name))
+            if proxy is None or not proxy.is_enabled:
+                problems.append(f"link {name} has no open proxy")
+            elif proxy.toxics:
+                problems.append(f"link {name} has toxics {sorted(proxy.toxics)}")
+        for name, traffic in self.traffic().items():
+            if traffic.connections:
+                problems.append(f"link {name} has {traffic.connections} open connections")
+        return problems
+
+    def _make(self, names: Sequence[str], listen: Mapping[str, Address]) -> None:
+        wanted = {_proxy_name(name): (listen[name], self._upstreams[name]) for name in names}
+        made = self._client.populate(wanted)
+        self._proxies |= {name: made[_proxy_name(name)] for name in names}
+
+    def _make_again(self, link: str) -> None:
+        # facts: a toxic on a link with full buffers blocks its own removal for 25 s; only this cures it.
+        try:
+            self._client.delete(_proxy_name(link))
+        except ToxiproxyError:
+            pass
+        self._make([link], {link: self._proxies[link].listen})
+
+    def _start_counting(self) -> None:
+        self._meter = Meter(proxy.listen.port for proxy in self._proxies.values())
+        self._meter.sample()
+        self._baseline = self._client.finished_bytes()
+
+
+def _proxy_name(link: str) -> str:
+    # The name stands in URLs of the API; `>` would have to be escaped everywhere.
+    return link.replace("->", "--")

@@ -1,0 +1,201 @@
+"""Real servers without Docker: processes on 127.0.0.1, in the run's private folder."""
+
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dtx.core.errors import ProvisionError
+from dtx.core.ports import Death
+from dtx.targets import process_tree
+from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
+from dtx.targets.loopback import free_port, release_port
+from dtx.targets.postgres_binaries import (
+    PostgresBinaries,
+    as_unprivileged,
+    find_postgres,
+    initialised_cluster,
+)
+from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
+from dtx.targets.toxiproxy_binary import VERSION as TOXIPROXY_VERSION
+from dtx.targets.toxiproxy_binary import toxiproxy_binary
+
+LAST_LINES = 12
+
+
+class LocalServer:
+    """Implements `ServerProcess` as a process tree of this machine."""
+
+    def __init__(
+        self, *, name: str, command: Sequence[str], address: Address, folder: Path,
+        environment: Mapping[str, str], is_unprivileged: bool,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._command = list(command)
+        self._address = address
+        self._folder = folder
+        self._environment = dict(environment)
+        self._log = folder / "server.log"
+        self._identity = as_unprivileged() if is_unprivileged else {}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return self._address
+
+    def start(self) -> None:
+        """Start it on its own folder and address."""
+        with self._log.open("ab") as log:
+            try:
+                self._process = subprocess.Popen(
+                    self._command, cwd=self._folder, env=self._environment,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True, **self._identity,
+                )  # type: ignore[call-overload]  # fmt: skip
+            except OSError as error:
+                raise ProvisionError(
+                    f"{self.name}: can't start {self._command[0]}: {error.strerror}"
+                ) from error
+
+    def kill(self) -> Death:
+        """SIGKILL the tree: all descendants, and all that work in its folder (orphaned backends)."""
+        if self._process is None:
+            return Death(processes=0)
+        root = self._process.pid
+
+        def members() -> set[int]:
+            return process_tree.descendants(root) | process_tree.working_below(self._folder)
+
+        killed = process_tree.kill_all(members)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        return Death(processes=killed)
+
+    def is_alive(self) -> bool:
+        """Whether the first process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def last_output(self) -> str:
+        """The last lines of its log."""
+        with contextlib.suppress(OSError):
+            lines = self._log.read_text(errors="replace").splitlines()
+            return "\n".join(lines[-LAST_LINES:])
+        return ""
+
+
+class LocalRuntime:
+    """Implements `Runtime`. Everything it makes is below the scope's folder."""
+
+    name = "local"
+
+    def __init__(self, scope: RunScope) -> None:
+        self._scope = scope
+        self._cache = cache_folder()
+        self._lock = threading.Lock()
+        self._servers: list[LocalServer] = []
+        self._binaries: PostgresBinaries | None = None
+
+    def versions(self) -> dict[str, str]:
+        """Versions of PostgreSQL and Toxiproxy, with where the binaries came from."""
+        binaries = self._postgres()
+        return {
+            "postgres": f"{binaries.version} ({binaries.origin})",
+            "toxiproxy": TOXIPROXY_VERSION,
+        }
+
+    def launch_postgres(self, name: str) -> LocalServer:
+        """Launch PostgreSQL on a copy of the initialised cluster."""
+        binaries = self._postgres()
+        folder = self._folder(name)
+        data = folder / "data"
+        _copy(initialised_cluster(binaries, self._cache) / "data", data)
+        address = Address("127.0.0.1", free_port())
+        server = LocalServer(
+            name=name,
+            command=[
+                str(binaries.folder / "postgres"),
+                "-D",
+                str(data),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                f"port={address.port}",
+            ],  # fmt: skip
+            address=address,
+            folder=folder,
+            environment=self._environment(),
+            is_unprivileged=True,
+        )
+        return self._launch(server)
+
+    def launch_toxiproxy(self) -> LocalServer:
+        """Launch Toxiproxy with proxy metrics."""
+        address = Address("127.0.0.1", free_port())
+        server = LocalServer(
+            name="toxiproxy",
+            command=[
+                str(toxiproxy_binary(self._cache)),
+                "-host",
+                address.host,
+                "-port",
+                str(address.port),
+                "-proxy-metrics",
+            ],  # fmt: skip
+            address=address,
+            folder=self._folder("toxiproxy"),
+            environment=self._environment() | {"LOG_LEVEL": "error"},
+            is_unprivileged=True,
+        )
+        return self._launch(server)
+
+    def close(self) -> None:
+        """Kill every server; the folder is its maker's to remove."""
+        with self._lock:
+            servers, self._servers = self._servers, []
+        for server in servers:
+            with contextlib.suppress(TimeoutError):
+                server.kill()
+            release_port(server.address.port)
+
+    def _launch(self, server: LocalServer) -> LocalServer:
+        with self._lock:
+            self._servers.append(server)
+        server.start()
+        return server
+
+    def _postgres(self) -> PostgresBinaries:
+        with self._lock:
+            if self._binaries is None:
+                self._binaries = find_postgres(self._cache)
+            return self._binaries
+
+    def _folder(self, name: str) -> Path:
+        folder = self._scope.folder / name
+        folder.mkdir(parents=True)
+        if os.geteuid() == 0:
+            os.chown(folder, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+        return folder
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C",
+            "TZ": "UTC",
+            RUN_VARIABLE: self._scope.run_id,
+        }
+
+
+def _copy(source: Path, target: Path) -> None:
+    # cp shares blocks where the file system can, keeps the owner, and does not hold Python's lock.
+    done = subprocess.run(
+        ["cp", "-a", "--reflink=auto", str(source), str(target)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise ProvisionError(
+            f"can't copy the initialised cluster: {done.stderr.strip().splitlines()[-1:]}",
+            hint="is the disk full?",
+        )

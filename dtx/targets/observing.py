@@ -1,0 +1,95 @@
+"""Queries of system.toml to observation rows; what does not fit a shape is a clear error."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from dtx.core.errors import ConfigError
+from dtx.core.observation import Effect, EffectRow, InvariantRow, PendingRow, Side
+
+Cells = Sequence[Any]
+
+
+def effect_rows(database: str, rows: Sequence[Cells]) -> list[EffectRow]:
+    """Return rows of shape effects from (tx, step, effect, amount) or (..., at)."""
+    where = f"[databases.{database}.observe] effects"
+    return [_effect(where, database, row) for row in rows]
+
+
+def pending_rows(database: str, rows: Sequence[Cells]) -> list[PendingRow]:
+    """Return rows of shape pending from (tx) or (tx, since)."""
+    where = f"[databases.{database}.observe] pending"
+    found = []
+    for row in rows:
+        _columns(where, row, "(tx, since)", (1, 2))
+        since = _time_ns(where, row[1]) if len(row) == 2 else None
+        found.append(
+            PendingRow(participant=database, tx=_text(where, "tx", row[0]), since_ns=since)
+        )
+    return found
+
+
+def residue_count(database: str, name: str, rows: Sequence[Cells]) -> int:
+    """Return the one number of a residue query."""
+    where = f"[databases.{database}.residue] {name}"
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise ConfigError(f"{where}: one row with one number is wanted, not {len(rows)} rows")
+    return _whole(where, "count", rows[0][0])
+
+
+def invariant_rows(name: str, side: Side, rows: Sequence[Cells]) -> list[InvariantRow]:
+    """Return the rows of one side: (value), one row, or (key, value)."""
+    where = f"[[contract.invariants]] {name!r} {side.value}"
+    found = []
+    for row in rows:
+        _columns(where, row, "(value) or (key, value)", (1, 2))
+        key = "" if len(row) == 1 else str(row[0])
+        found.append(
+            InvariantRow(name=name, side=side, key=key, value=_whole(where, "value", row[-1]))
+        )
+    if len({row.key for row in found}) != len(found):
+        raise ConfigError(f"{where}: the same key comes twice")
+    return found
+
+
+def _effect(where: str, database: str, row: Cells) -> EffectRow:
+    _columns(where, row, "(tx, step, effect, amount, at)", (4, 5))
+    try:
+        effect = Effect(row[2])
+    except ValueError as error:
+        raise ConfigError(f"{where}: effect is {row[2]!r}, not applied or undone") from error
+    return EffectRow(
+        participant=database,
+        tx=_text(where, "tx", row[0]),
+        step=_text(where, "step", row[1]),
+        effect=effect,
+        amount=_whole(where, "amount", row[3]),
+        at_ns=_time_ns(where, row[4]) if len(row) == 5 else None,
+    )
+
+
+def _columns(where: str, row: Cells, wanted: str, counts: tuple[int, ...]) -> None:
+    if len(row) not in counts:
+        raise ConfigError(f"{where}: {len(row)} columns, wanted {wanted}")
+
+
+def _text(where: str, column: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{where}: {column} is {value!r}, wanted text")
+    return value
+
+
+def _whole(where: str, column: str, value: Any) -> int:
+    if value is None or isinstance(value, (bool, str)) or int(value) != value:
+        raise ConfigError(f"{where}: {column} is {value!r}, wanted a whole number")
+    return int(value)
+
+
+def _time_ns(where: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime.datetime) or value.tzinfo is None:
+        raise ConfigError(f"{where}: the time is {value!r}, wanted timestamp with time zone")
+    # Whole microseconds: a float of seconds since the epoch can't hold them exactly.
+    since_epoch = value - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return (since_epoch // datetime.timedelta(microseconds=1)) * 1000

@@ -1,0 +1,201 @@
+"""PostgreSQL as a target: schema, clean reset between trials, observations, straight to the server.
+
+The harness never looks through a proxy, so it sees the truth during a partition.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from dtx.core.deadline import Deadline
+from dtx.core.errors import ConfigError, ProvisionError
+from dtx.targets.cluster import DATABASE, PASSWORD, USER
+from dtx.targets.runtime import ServerProcess
+
+PRISTINE = "dtx_pristine"
+"""The database as the schema left it; each trial works on a copy."""
+
+QUERY_TIMEOUT_S = 20
+
+
+class PostgresTarget:
+    """One server. `name` is the database's name in system.toml."""
+
+    def __init__(self, name: str, server: ServerProcess) -> None:
+        self.name = name
+        self.server = server
+
+    def wait_ready(self, within_s: float) -> None:
+        """Wait until it answers a query.
+
+        Raises:
+            ProvisionError: it died or did not answer in time; with its last output.
+        """
+        deadline = Deadline.after(within_s)
+        last = "no answer"
+        while True:
+            try:
+                with self._connect("postgres"):
+                    return
+            except psycopg.OperationalError as error:
+                last = str(error).strip().splitlines()[-1] if str(error).strip() else last
+            if not self.server.is_alive():
+                raise ProvisionError(
+                    f"{self.name}: PostgreSQL died at start: {self.server.last_output()}"
+                )
+            if deadline.is_over:
+                raise ProvisionError(
+                    f"{self.name}: PostgreSQL did not answer within {within_s:.0f} s: {last}"
+                )
+            time.sleep(0.01)
+
+    def version(self) -> str:
+        """Return the server's version: `17.2`."""
+        with self._connect("postgres") as connection:
+            row = connection.execute("show server_version").fetchone()
+            return str(row[0]).split()[0] if row else "?"
+
+    def apply_schema(self, schema: Path | None) -> None:
+        """Make the pristine database from the schema, and the first working copy of it.
+
+        Raises:
+            ConfigError: the schema's SQL fails; names file and line.
+        """
+        with self._connect("postgres") as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(PRISTINE)))
+        if schema is not None:
+            text = schema.read_text()
+            with self._connect(PRISTINE) as connection:
+                try:
+                    connection.execute(text.encode())
+                except psycopg.Error as error:
+                    raise _schema_error(schema, text, error) from error
+        with self._connect("postgres") as connection:
+            self._copy_pristine(connection)
+
+    def reset(self) -> None:
+        """Roll back what is prepared, and replace the working database by a copy of the pristine one."""
+        with self._connect(DATABASE) as connection:
+            for (gid,) in connection.execute(
+                "select gid from pg_prepared_xacts where database = current_database()"
+            ).fetchall():
+                connection.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
+        with self._connect("postgres") as connection:
+            connection.execute(
+                sql.SQL("drop database {} with (force)").format(sql.Identifier(DATABASE))
+            )
+            self._copy_pristine(connection)
+
+    def unclean(self) -> list[str]:
+        """Return what is not as new, in words; empty when the working database is clean."""
+        problems = []
+        with self._connect("postgres") as connection:
+            prepared = _number(connection, "select count(*) from pg_prepared_xacts")
+            sessions = _number(
+                connection,
+                "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+            )
+        if prepared:
+            problems.append(f"{self.name}: {prepared} prepared transactions")
+        if sessions:
+            problems.append(f"{self.name}: {sessions} sessions")
+        if self._contents(DATABASE) != self._contents(PRISTINE):
+            problems.append(f"{self.name}: rows differ from the schema's")
+        return problems
+
+    def query(self, text: str) -> list[tuple[Any, ...]]:
+        """Run a system's query in a read-only transaction with a time-out.
+
+        Raises:
+            ConfigError: it fails, writes, or takes over QUERY_TIMEOUT_S.
+            ProvisionError: the server does not answer.
+        """
+        try:
+            with self._reading() as connection:
+                return list(connection.execute(text.encode()).fetchall())
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None:
+                raise ProvisionError(f"{self.name}: {_first_line(error)}") from error
+            raise ConfigError(
+                f"{self.name}: query failed: {_first_line(error)}\n  {text}"
+            ) from error
+        except psycopg.Error as error:
+            raise ConfigError(
+                f"{self.name}: query failed: {_first_line(error)}\n  {text}"
+            ) from error
+
+    def counts(self, queries: Sequence[str]) -> list[int]:
+        """Return how many rows each query has, in one session."""
+        try:
+            with self._reading() as connection:
+                return [
+                    _number(connection, f"select count(*) from ({q.strip().rstrip(';')}) as rows")
+                    for q in queries
+                ]
+        except psycopg.OperationalError as error:
+            raise ProvisionError(f"{self.name}: {_first_line(error)}") from error
+        except psycopg.Error as error:
+            raise ConfigError(f"{self.name}: query failed: {_first_line(error)}") from error
+
+    @contextmanager
+    def _reading(self) -> Iterator["psycopg.Connection[Any]"]:
+        options = f"-c default_transaction_read_only=on -c statement_timeout={QUERY_TIMEOUT_S}s"
+        with self._connect(DATABASE, options=options) as connection:
+            yield connection
+
+    @contextmanager
+    def _connect(self, database: str, options: str = "") -> Iterator["psycopg.Connection[Any]"]:
+        address = self.server.address
+        conninfo = make_conninfo(
+            host=address.host, port=address.port, user=USER, password=PASSWORD, dbname=database,
+            connect_timeout=5, options=options, application_name="dtx",
+        )  # fmt: skip
+        with psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as connection:
+            yield connection
+
+    def _copy_pristine(self, connection: "psycopg.Connection[Any]") -> None:
+        connection.execute(
+            sql.SQL("create database {} template {} strategy wal_log").format(
+                sql.Identifier(DATABASE), sql.Identifier(PRISTINE)
+            )
+        )
+
+    def _contents(self, database: str) -> list[tuple[str, str]]:
+        # One digest for each table, of its rows in a fixed order.
+        with self._connect(database) as connection:
+            tables = connection.execute(
+                "select schemaname, tablename from pg_tables"
+                " where schemaname not in ('pg_catalog', 'information_schema') order by 1, 2"
+            ).fetchall()
+            digests = []
+            for schema, table in tables:
+                statement = sql.SQL(
+                    "select coalesce(md5(string_agg(t::text, chr(10) order by t::text)), '') from {} as t"
+                ).format(sql.Identifier(schema, table))
+                row = connection.execute(statement).fetchone()
+                digests.append((f"{schema}.{table}", str(row[0]) if row else ""))
+            return digests
+
+
+def _number(connection: "psycopg.Connection[Any]", statement: str) -> int:
+    row = connection.execute(statement.encode()).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _schema_error(schema: Path, text: str, error: psycopg.Error) -> ConfigError:
+    position = error.diag.statement_position
+    line = text.count("\n", 0, int(position) - 1) + 1 if position else None
+    where = f"{schema}:{line}" if line else str(schema)
+    return ConfigError(
+        f"{where}: {_first_line(error)}", hint="the schema must run on an empty database"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,168 @@
+"""Payload bytes and connections of listening ports, as the kernel counts them (sock_diag(7), INET_DIAG_INFO).
+
+Toxiproxy's own metrics count a connection's bytes only when it ends (link.go, 2.12), so they say nothing of a
+live connection that a fault holds. The kernel's counters of the accepted sockets do, without probe traffic.
+"""
+
+import os
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dtx.core.errors import ProvisionError
+
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_NLM_F_REQUEST_DUMP = 0x301
+_NLMSG_DONE = 3
+_NLMSG_ERROR = 2
+_INET_DIAG_INFO = 2
+_ESTABLISHED = 1
+_ALL_STATES = 0xFFF
+_LISTEN_BIT = 1 << 10
+_ACKED_AND_RECEIVED = struct.Struct("=QQ")
+_ACKED_OFFSET = 120
+"""tcpi_bytes_acked of struct tcp_info, followed by tcpi_bytes_received (linux/tcp.h, since 4.1)."""
+_REQUEST = struct.Struct("=IHHII BBBBI HH16s16sIII")
+_MESSAGE_HEADER = struct.Struct("=IHHII")
+_DIAG = struct.Struct("=BBBB 2s2s 16s16s I II IIIII")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBytes:
+    """One accepted connection: `sent` was acknowledged by the peer, `received` came from it."""
+
+    key: tuple[int, int, int]
+    port: int
+    is_open: bool
+    received: int
+    sent: int
+
+
+def accepted_connections(ports: Iterable[int]) -> list[ConnectionBytes]:
+    """Return the connections that were accepted on these local ports of 127.0.0.1.
+
+    Raises:
+        ProvisionError: the kernel does not answer sock_diag.
+    """
+    wanted = set(ports)
+    return [c for c in _dump() if c.port in wanted]
+
+
+def _dump() -> list[ConnectionBytes]:
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as netlink:
+            netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            netlink.bind((0, 0))
+            netlink.send(_request())
+            return _receive(netlink)
+    except OSError as error:
+        raise ProvisionError(
+            f"the kernel does not tell connection counters (sock_diag): {os.strerror(error.errno or 0)}",
+            hint="dtx needs Linux with CONFIG_INET_DIAG; in a container, allow AF_NETLINK sockets",
+        ) from error
+
+
+def _request() -> bytes:
+    return _REQUEST.pack(
+        _REQUEST.size, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, 1, 0,
+        socket.AF_INET, socket.IPPROTO_TCP, 1 << (_INET_DIAG_INFO - 1), 0, _ALL_STATES & ~_LISTEN_BIT,
+        0, 0, b"", b"", 0, 0, 0,
+    )  # fmt: skip
+
+
+def _receive(netlink: socket.socket) -> list[ConnectionBytes]:
+    found: list[ConnectionBytes] = []
+    while True:
+        data = netlink.recv(1 << 18)
+        offset = 0
+        while offset + _MESSAGE_HEADER.size <= len(data):
+            length, kind, *_ = _MESSAGE_HEADER.unpack_from(data, offset)
+            if kind == _NLMSG_DONE:
+                return found
+            if kind == _NLMSG_ERROR:
+                code = struct.unpack_from("=i", data, offset + _MESSAGE_HEADER.size)[0]
+                raise OSError(-code, "sock_diag")
+            connection = _parse(data, offset + _MESSAGE_HEADER.size, offset + length)
+            if connection:
+                found.append(connection)
+            offset += (length + 3) & ~3
+
+
+def _parse(data: bytes, start: int, end: int) -> ConnectionBytes | None:
+    _, state, _, _, source, destination, _, _, _, cookie0, cookie1, *_ = _DIAG.unpack_from(
+        data, start
+    )
+    port = int.from_bytes(source, "big")
+    offset = start + _DIAG.size
+    while offset + 4 <= end:
+        length, kind = struct.unpack_from("=HH", data, offset)
+        if length < 4:
+            break
+        if kind == _INET_DIAG_INFO and length >= 4 + _ACKED_OFFSET + _ACKED_AND_RECEIVED.size:
+            acked, received = _ACKED_AND_RECEIVED.unpack_from(data, offset + 4 + _ACKED_OFFSET)
+            # A FIN counts as an acknowledged byte; whether it was sent yet can't be seen, so it is taken off
+            # whenever the connection is closing: less than really flowed, never more.
+            is_open = state == _ESTABLISHED
+            return ConnectionBytes(
+                key=(port, cookie0, cookie1),
+                port=port,
+                is_open=is_open,
+                received=received,
+                sent=acked if is_open else max(0, acked - 1),
+            )
+        offset += (length + 3) & ~3
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PortBytes:
+    """Totals of one port: open connections now, bytes since the meter began."""
+
+    connections: int
+    received: int
+    sent: int
+
+
+class Meter:
+    """Adds up the bytes of ports over connections that come and go; those already there are left out.
+
+    What flowed on a connection between its last sample and its end is not counted, so totals are never
+    more than what really flowed.
+    """
+
+    def __init__(self, ports: Iterable[int]) -> None:
+        self._ports = frozenset(ports)
+        self._before = {c.key for c in accepted_connections(self._ports)}
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[int, int, int], ConnectionBytes] = {}
+
+    def sample(self) -> dict[int, PortBytes]:
+        """Ask the kernel again and return port -> totals."""
+        with self._lock:
+            connections = [
+                c for c in accepted_connections(self._ports) if c.key not in self._before
+            ]
+            for now in connections:
+                before = self._seen.get(now.key)
+                self._seen[now.key] = now if before is None else _later(before, now)
+            opened = Counter(c.port for c in connections if c.is_open)
+            received: Counter[int] = Counter()
+            sent: Counter[int] = Counter()
+            for one in self._seen.values():
+                received[one.port] += one.received
+                sent[one.port] += one.sent
+            return {p: PortBytes(opened[p], received[p], sent[p]) for p in self._ports}
+
+
+def _later(before: ConnectionBytes, now: ConnectionBytes) -> ConnectionBytes:
+    return ConnectionBytes(
+        key=now.key,
+        port=now.port,
+        is_open=now.is_open,
+        received=max(before.received, now.received),
+        sent=max(before.sent, now.sent),
+    )

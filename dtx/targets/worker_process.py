@@ -1,0 +1,161 @@
+"""One worker: a program of the system as an operating-system process that can be killed and started again."""
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dtx.config.model import Reference, Worker
+from dtx.core.deadline import Deadline
+from dtx.core.errors import ConfigError, ProvisionError
+from dtx.core.ports import Death
+from dtx.targets import process_tree
+from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
+from dtx.targets.worker_logs import LogCollector
+
+NODE_VARIABLE = "DTX_NODE"
+CRASH_VARIABLE = "DTX_CRASH_FILE"
+STOP_WITHIN_S = 1.5
+
+
+class WorkerProcess:
+    """A worker with its port, environment and crash file, which stay the same across restarts."""
+
+    def __init__(
+        self, *, worker: Worker, folder: Path, scope: RunScope, port: int | None,
+        crash_file: Path, resolve: Callable[[Reference], str], logs: LogCollector,
+    ) -> None:  # fmt: skip
+        self.worker = worker
+        self.address = Address("127.0.0.1", port) if port is not None else None
+        self.crash_file = crash_file
+        self._folder = folder
+        self._mark = f"{scope.run_id}:{worker.name}"
+        self._scope = scope
+        self._resolve_other = resolve
+        self._logs = logs
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the program; `wait_ready` tells when it serves.
+
+        Raises:
+            ConfigError: the command can't be executed.
+        """
+        command = [part.render(self._resolve) for part in self.worker.command]
+        try:
+            process = subprocess.Popen(
+                command, cwd=self._folder, env=self._environment(), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise ConfigError(
+                f"worker {self.worker.name}: can't start {command[0]!r}: {error.strerror}",
+                hint=f"see `command` of [workers.{self.worker.name}] in system.toml",
+            ) from error
+        self._process = process
+        if process.stdout is not None:
+            self._logs.follow(self.worker.name, os.dup(process.stdout.fileno()))
+            process.stdout.close()
+
+    def wait_ready(self, deadline: Deadline) -> None:
+        """Wait until `ready` answers 200; workers without HTTP are ready when they run.
+
+        Raises:
+            ProvisionError: it ended, or did not answer in time; with its last output.
+        """
+        last = "no answer"
+        while self.address and self.worker.ready:
+            last = _ask(self.address, self.worker.ready) or last
+            if last == "200":
+                return
+            self._refuse_dead()
+            if deadline.is_over:
+                raise ProvisionError(
+                    f"worker {self.worker.name} was not ready in time: GET {self.worker.ready} said {last}\n"
+                    f"{self._output()}",
+                    hint=f"see `ready` and `ready_within_s` of [workers.{self.worker.name}]",
+                )
+            time.sleep(0.02)
+        self._refuse_dead()
+
+    def kill(self) -> Death:
+        """SIGKILL the whole tree, until none of it is left."""
+        if self._process is None:
+            return Death(processes=0)
+        root = self._process.pid
+        killed = process_tree.kill_all(
+            lambda: process_tree.descendants(root) | process_tree.marked(NODE_VARIABLE, self._mark)
+        )
+        self._process.wait(timeout=5)
+        return Death(processes=killed)
+
+    def stop(self) -> None:
+        """End it as an operator would (SIGTERM), then whatever is left by SIGKILL."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=STOP_WITHIN_S)
+        self.kill()
+
+    def is_alive(self) -> bool:
+        """Whether the program runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def exit_detail(self) -> str:
+        """Return how it ended and its last output, in words."""
+        status = self._process.poll() if self._process else None
+        if status is None:
+            return ""
+        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        return f"ended with {how}; {self._output()}"
+
+    def _environment(self) -> dict[str, str]:
+        own = {name: value.render(self._resolve) for name, value in self.worker.env.items()}
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"} | own
+        environment[RUN_VARIABLE] = self._scope.run_id
+        environment[NODE_VARIABLE] = self._mark
+        environment[CRASH_VARIABLE] = str(self.crash_file)
+        if self.address:
+            environment["PORT"] = str(self.address.port)
+        return environment
+
+    def _resolve(self, reference: Reference) -> str:
+        own: Mapping[str, str] = {
+            "python": sys.executable,
+            "folder": str(self._folder),
+            "PORT": str(self.address.port) if self.address else "",
+        }
+        if not reference.kind:
+            return own[reference.field]
+        return self._resolve_other(reference)
+
+    def _refuse_dead(self) -> None:
+        if not self.is_alive():
+            time.sleep(0.05)  # its last words are still on their way through the pipe
+            raise ProvisionError(
+                f"worker {self.worker.name} {self.exit_detail()}",
+                hint=f"see `command` and `env` of [workers.{self.worker.name}] in system.toml",
+            )
+
+    def _output(self) -> str:
+        output = self._logs.last_output(self.worker.name)
+        return f"its last output:\n{output}" if output else "it wrote nothing"
+
+
+def _ask(address: Address, path: str) -> str:
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return str(connection.getresponse().status)
+    except (OSError, http.client.HTTPException) as error:
+        return type(error).__name__
+    finally:
+        connection.close()

@@ -1,0 +1,1 @@
+"""The checkers, one invariant a file; `dtx.verify.registry` lists them."""

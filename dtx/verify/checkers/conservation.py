@@ -1,0 +1,103 @@
+"""Conservation: the contract's invariants, scalar or key by key, exact, in whole numbers (I1)."""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from dtx.config.model import Contract, Invariant
+from dtx.core.observation import InvariantRow, Side
+from dtx.core.verdict import Finding
+from dtx.verify.check import Checker, Judgement, Premise
+from dtx.verify.ledger import Ledger
+from dtx.verify.words import count, listed
+
+NAME: Final = "conservation"
+CLAIM: Final = "the contract's invariants hold"
+
+_COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+Values = Mapping[str, int]
+
+
+def judge(ledger: Ledger) -> Judgement:
+    """Convict every invariant that does not hold, with the keys that break it."""
+    by_name: dict[str, list[InvariantRow]] = {}
+    for row in ledger.observations.invariants:
+        by_name.setdefault(row.name, []).append(row)
+    judged = 0
+    findings: list[Finding] = []
+    for invariant in ledger.contract.invariants:
+        compared, broken = _compare(invariant, by_name.get(invariant.name, []))
+        judged += compared
+        if broken:
+            findings.append(_finding(invariant, compared, broken))
+    return Judgement(judged=judged, findings=tuple(findings))
+
+
+def _compare(invariant: Invariant, rows: Iterable[InvariantRow]) -> tuple[int, dict[str, str]]:
+    """Return how many keys were compared, and for each broken one both sides in words.
+
+    A key that one side does not have counts as 0 there: a customer without captures has no row of them.
+    """
+    left, right = _sides(rows)
+    holds = _COMPARE[invariant.compare]
+    if isinstance(invariant.right, int):
+        right = dict.fromkeys(left, invariant.right)
+    keys = sorted(left.keys() | right.keys())
+    broken = {
+        key: f"{_value(left, key)} {invariant.compare} {_value(right, key)} does not hold"
+        for key in keys
+        if not holds(left.get(key, 0), right.get(key, 0))
+    }
+    return len(keys), broken
+
+
+def _sides(rows: Iterable[InvariantRow]) -> tuple[Values, Values]:
+    # A key that a query returns more than once, as a union does, is the sum of its rows.
+    left: dict[str, int] = {}
+    right: dict[str, int] = {}
+    for row in rows:
+        side = left if row.side is Side.LEFT else right
+        side[row.key] = side.get(row.key, 0) + row.value
+    return left, right
+
+
+def _value(side: Values, key: str) -> str:
+    return str(side[key]) if key in side else "0 (no row)"
+
+
+def _finding(invariant: Invariant, compared: int, broken: Mapping[str, str]) -> Finding:
+    if tuple(broken) == ("",):
+        summary = f"{invariant.name}: {broken['']}"
+        subjects: tuple[str, ...] = (invariant.name,)
+    else:
+        subjects = tuple(broken)
+        summary = f"{invariant.name}: broken for {listed(subjects)}, {len(broken)} of {count(compared, 'key')}"
+    return Finding(
+        checker=NAME,
+        claim=f"{CLAIM}: {invariant.name}",
+        summary=summary,
+        subjects=subjects,
+        evidence=tuple(f"{key}: {words}" if key else words for key, words in broken.items()),
+    )
+
+
+def _is_claimed(contract: Contract) -> bool:
+    return bool(contract.invariants)
+
+
+CHECKER: Final = Checker(
+    name=NAME,
+    claim=CLAIM,
+    judge=judge,
+    is_claimed=_is_claimed,
+    premises=(Premise.OBSERVED, Premise.COMPLETE, Premise.HEALED),
+)

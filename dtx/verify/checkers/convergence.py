@@ -1,0 +1,84 @@
+"""Convergence: once healed, everything ends within the contract's time (I6).
+
+Two different findings: it never ended (frozen, in doubt), or it ended late.
+"""
+
+from typing import Final
+
+from dtx.config.model import Contract
+from dtx.core.history import QuietEvent
+from dtx.core.verdict import Finding
+from dtx.verify.check import Checker, Judgement, Premise, convict
+from dtx.verify.ledger import Ledger
+from dtx.verify.words import evidence_rows
+
+NAME: Final = "convergence"
+CLAIM: Final = "once the faults are healed, all transactions end within the contract's time"
+
+_SHOWN_REMAINING = 10
+
+
+def judge(ledger: Ledger) -> Judgement:
+    """Convict transactions still open when the wait ended, and a quiet that came too late."""
+    quiet = ledger.timeline.quiet
+    judged = len(ledger.operations)
+    if quiet is None:
+        return Judgement(
+            judged=0, undecided="the run ended before it had waited for the system to be quiet"
+        )
+    frozen = convict(
+        ledger,
+        checker=NAME,
+        claim=CLAIM,
+        guilty=(tx for tx in ledger.pending if tx in ledger.operations),
+        deed=f"still open {quiet.waited_s:.1f} s after healing (frozen or in doubt)",
+        evidence=lambda tx: (*_open_at(ledger, tx), *evidence_rows(ledger, tx)),
+    )
+    if frozen:
+        return Judgement(judged=judged, findings=frozen)
+    if not quiet.is_quiet:
+        return Judgement(judged=judged, findings=(_never_quiet(quiet),))
+    limit_s = ledger.contract.converges_within_s
+    if limit_s is not None and quiet.waited_s > limit_s:
+        return Judgement(judged=judged, findings=(_late(quiet, limit_s),))
+    return Judgement(judged=judged)
+
+
+def _open_at(ledger: Ledger, tx: str) -> list[str]:
+    lines: list[str] = []
+    for row in ledger.pending[tx]:
+        since_ns = ledger.timeline.from_wall(row.since_ns)
+        since = "" if since_ns is None else f" since {ledger.timeline.seconds(since_ns):.3f} s"
+        lines.append(f"{row.participant}: still open{since}")
+    return lines
+
+
+def _never_quiet(quiet: QuietEvent) -> Finding:
+    remaining = quiet.remaining or ("what was still open was not recorded",)
+    return Finding(
+        checker=NAME,
+        claim=CLAIM,
+        summary=f"not quiet {quiet.waited_s:.1f} s after healing: {remaining[0]}",
+        subjects=remaining,
+        evidence=remaining[:_SHOWN_REMAINING],
+    )
+
+
+def _late(quiet: QuietEvent, limit_s: float) -> Finding:
+    words = f"quiet after {quiet.waited_s:.1f} s, the contract says within {limit_s:g} s"
+    return Finding(
+        checker=NAME, claim=CLAIM, summary=f"late: {words}", subjects=(), evidence=(words,)
+    )
+
+
+def _is_claimed(contract: Contract) -> bool:
+    return contract.converges_within_s is not None
+
+
+CHECKER: Final = Checker(
+    name=NAME,
+    claim=CLAIM,
+    judge=judge,
+    is_claimed=_is_claimed,
+    premises=(Premise.HEALED,),
+)

@@ -1,0 +1,42 @@
+"""Vacuity: a fault that did not land, or a run in which nothing committed, proves nothing.
+
+Never convicts: it makes the verdict unknown, with the reason and a hint.
+"""
+
+from typing import Final
+
+from dtx.config.model import Contract
+from dtx.core.history import Outcome
+from dtx.verify.check import Checker, Judgement
+from dtx.verify.landing import judge_landing
+from dtx.verify.ledger import Ledger
+
+NAME: Final = "vacuity"
+CLAIM: Final = "every fault met live traffic, and at least one transaction committed"
+
+
+def judge(ledger: Ledger) -> Judgement:
+    """Say which faults did not land, and whether anything committed at all."""
+    reasons = [
+        f"fault {window.plan.index + 1} ({window.plan.name}) did not land: {landing.reason}"
+        for window in ledger.timeline.windows
+        if not (landing := judge_landing(window)).has_landed
+    ]
+    if not any(_is_committed(ledger, tx) for tx in ledger.operations):
+        reasons.append(
+            "no transaction committed; look at the client's answers and the workers' logs, "
+            "then try --fault none"
+        )
+    return Judgement(judged=len(ledger.timeline.windows), undecided="; ".join(reasons))
+
+
+def _is_committed(ledger: Ledger, tx: str) -> bool:
+    outcome = ledger.operations[tx].outcome
+    return outcome is Outcome.OK or (outcome is Outcome.INFO and ledger.is_committed(tx))
+
+
+def _is_claimed(_contract: Contract) -> bool:
+    return True
+
+
+CHECKER: Final = Checker(name=NAME, claim=CLAIM, judge=judge, is_claimed=_is_claimed)

@@ -1,0 +1,108 @@
+"""History and observations of one run, joined once, for all checkers to read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dtx.config.model import Client, Contract, System
+from dtx.core.history import HistoryEntry
+from dtx.core.observation import EffectRow, PendingRow
+from dtx.core.run_folder import Observations, Plan
+from dtx.verify.effects import StepTally, tally_effects
+from dtx.verify.operations import Operation, join_operations
+from dtx.verify.timeline import Timeline, build_timeline
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What is known of a run.
+
+    Attributes:
+        operations: submitted transactions, in order of invoke.
+        malformed: what in the history contradicts itself, in words.
+        expected: tx -> participant -> the net amount that it leaves there when committed.
+        parties: tx -> participants with an expected amount other than 0: all of them, or none.
+        present: tx -> those of its parties where a step of it stands.
+        rows, tallies: effect rows by tx, also of transactions that nobody submitted.
+        pending: rows by tx of what a participant still had open at the end.
+        has_observations: whether the run came so far that all rows were read.
+    """
+
+    contract: Contract
+    timeline: Timeline
+    operations: Mapping[str, Operation]
+    malformed: tuple[str, ...]
+    expected: Mapping[str, Mapping[str, int]]
+    parties: Mapping[str, frozenset[str]]
+    present: Mapping[str, frozenset[str]]
+    rows: Mapping[str, Sequence[EffectRow]]
+    tallies: Mapping[str, Sequence[StepTally]]
+    pending: Mapping[str, Sequence[PendingRow]]
+    observations: Observations
+    has_observations: bool
+
+    @property
+    def is_judging_participants(self) -> bool:
+        """Whether the system's file says which databases take part."""
+        return not self.operations or any(self.parties.values())
+
+    def is_committed(self, tx: str) -> bool:
+        """Whether it is present at every party."""
+        parties = self.parties[tx]
+        return bool(parties) and self.present[tx] == parties
+
+    def is_partial(self, tx: str) -> bool:
+        """Whether it is present at some parties and not at others."""
+        return bool(self.present[tx]) and self.present[tx] != self.parties[tx]
+
+
+def build_ledger(
+    plan: Plan,
+    system: System,
+    history: Sequence[HistoryEntry],
+    observations: Observations | None,
+) -> Ledger:
+    """Join everything, in time linear in entries and rows."""
+    seen = observations or Observations()
+    operations = join_operations(history, seen.outcomes)
+    effects = tally_effects(seen.effects)
+    expected = {tx: _expected(system.client, op) for tx, op in operations.by_tx.items()}
+    # Few sets differ: equal ones are shared, so that a long history stays small in memory.
+    shared: dict[frozenset[str], frozenset[str]] = {_NOTHING: _NOTHING}
+    parties: dict[str, frozenset[str]] = {}
+    present: dict[str, frozenset[str]] = {}
+    for tx, amounts in expected.items():
+        party = frozenset(name for name, amount in amounts.items() if amount != 0)
+        parties[tx] = party = shared.setdefault(party, party)
+        here = frozenset(
+            t.participant
+            for t in effects.tallies.get(tx, ())
+            if t.is_present and t.participant in party
+        )
+        present[tx] = shared.setdefault(here, here)
+    return Ledger(
+        contract=system.contract,
+        timeline=build_timeline(plan.schedule, history),
+        operations=operations.by_tx,
+        malformed=operations.malformed,
+        expected=expected,
+        parties=parties,
+        present=present,
+        rows=effects.rows,
+        tallies=effects.tallies,
+        pending=_by_tx(seen.pending),
+        observations=seen,
+        has_observations=observations is not None,
+    )
+
+
+def _expected(client: Client, operation: Operation) -> dict[str, int]:
+    return {name: amount.value(operation.value) for name, amount in client.participants.items()}
+
+
+def _by_tx(rows: Sequence[PendingRow]) -> dict[str, list[PendingRow]]:
+    found: dict[str, list[PendingRow]] = {}
+    for row in rows:
+        found.setdefault(row.tx, []).append(row)
+    return found

@@ -1,0 +1,63 @@
+"""How rows, answers and counts are told: plain words for people who never saw the system's code."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from dtx.core.history import Outcome
+from dtx.core.observation import EffectRow
+from dtx.verify.ledger import Ledger
+from dtx.verify.operations import Operation
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 row`, `3 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: Iterable[str], *, at_most: int = 4) -> str:
+    """Return `a, b, c and 5 more`."""
+    every = list(names)
+    text = ", ".join(every[:at_most])
+    return text if len(every) <= at_most else f"{text} and {len(every) - at_most} more"
+
+
+def effect_words(row: EffectRow) -> str:
+    """Return `debit applied, 120`."""
+    return f"{row.step} {row.effect.value}, {row.amount}"
+
+
+def answer_words(operation: Operation) -> str:
+    """Return what the client learned in the end."""
+    status = f" ({operation.status})" if operation.status is not None else ""
+    detail = f": {operation.detail}" if operation.detail else ""
+    match operation.outcome:
+        case Outcome.OK:
+            return f"is told ok{status}{detail}"
+        case Outcome.FAIL:
+            return f"is told refused{status}{detail}"
+        case Outcome.INFO if operation.completed_ns is None:
+            return "had no answer when the recording ended"
+        case Outcome.INFO:
+            return f"does not learn the outcome{status}{detail}"
+        case _:
+            assert_never(operation.outcome)
+
+
+def evidence_rows(ledger: Ledger, tx: str) -> tuple[str, ...]:
+    """Return what the client was told and what each participant says, one line each."""
+    lines: list[str] = []
+    operation = ledger.operations.get(tx)
+    if operation is not None:
+        lines.append(f"client: {answer_words(operation)}")
+        if operation.outcome is not operation.told:
+            lines.append(f"system, asked once all was quiet: {operation.told.value}")
+    rows = ledger.rows.get(tx, ())
+    for row in rows:
+        at_ns = ledger.timeline.from_wall(row.at_ns)
+        when = "" if at_ns is None else f", at {ledger.timeline.seconds(at_ns):.3f} s"
+        lines.append(f"{row.participant}: {effect_words(row)}{when}")
+    said = {row.participant for row in rows}
+    lines.extend(
+        f"{name}: no row of it" for name in ledger.expected.get(tx, {}) if name not in said
+    )
+    return tuple(lines)

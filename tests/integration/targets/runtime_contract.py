@@ -1,0 +1,195 @@
+"""What every runtime promises, on real servers. A runtime's tests inherit `RuntimeContract`."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from dtx.core.deadline import Deadline, poll_until
+from dtx.core.errors import ProvisionError
+from dtx.targets.cluster import SETTINGS, USER
+from dtx.targets.runtime import Runtime, ServerProcess
+
+READY_WITHIN_S = 30.0
+
+
+def query(server: ServerProcess, sql: str) -> list[tuple[Any, ...]]:
+    """Run one statement over a new connection; return its rows, if it has any."""
+    with psycopg.connect(
+        host=server.address.host,
+        port=server.address.port,
+        user=USER,
+        dbname="postgres",
+        autocommit=True,
+        connect_timeout=2,
+    ) as connection:
+        cursor = connection.execute(sql.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def wait_for_queries(server: ServerProcess) -> None:
+    """Wait until the server answers a query; fail with its last output."""
+
+    def answers() -> bool:
+        try:
+            return query(server, "select 1") == [(1,)]
+        except psycopg.OperationalError:
+            return False
+
+    assert poll_until(answers, Deadline.after(READY_WITHIN_S)), server.last_output()
+
+
+def toxiproxy_get(server: ServerProcess, path: str) -> requests.Response:
+    """GET from Toxiproxy's API, waiting until it listens."""
+    deadline = Deadline.after(READY_WITHIN_S)
+    while True:
+        try:
+            return requests.get(f"http://{server.address}{path}", timeout=2)
+        except requests.ConnectionError:
+            assert not deadline.is_over, server.last_output()
+            time.sleep(0.02)
+
+
+def accepts(server: ServerProcess) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((server.address.host, server.address.port)) == 0
+
+
+class RuntimeContract:
+    """Inherit, and give a fixture `runtime` that closes what it yields."""
+
+    @pytest.fixture
+    def runtime(self) -> Runtime:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def postgres(self, runtime: Runtime) -> ServerProcess:
+        server = runtime.launch_postgres("accounts-db")
+        wait_for_queries(server)
+        return server
+
+    def test_versions_name_postgres_and_toxiproxy(self, runtime: Runtime) -> None:
+        versions = runtime.versions()
+        assert int(versions["postgres"].split(".")[0]) >= 13
+        assert versions["toxiproxy"]
+
+    def test_postgres_listens_on_loopback_below_the_ephemeral_ports(
+        self, postgres: ServerProcess
+    ) -> None:
+        assert postgres.address.host == "127.0.0.1"
+        assert postgres.address.port < 32768
+
+    @pytest.mark.parametrize(
+        "name", ["max_prepared_transactions", "track_commit_timestamp", "wal_level"]
+    )
+    def test_postgres_has_the_settings_of_the_cluster(
+        self, postgres: ServerProcess, name: str
+    ) -> None:
+        assert query(postgres, f"show {name}") == [(SETTINGS[name],)]
+
+    def test_postgres_keeps_its_promises_about_durability(self, postgres: ServerProcess) -> None:
+        assert query(postgres, "show fsync") == [("on",)]
+        assert query(postgres, "show synchronous_commit") == [("on",)]
+
+    def test_versions_agree_with_the_running_server(
+        self, runtime: Runtime, postgres: ServerProcess
+    ) -> None:
+        ((said,),) = query(postgres, "show server_version")
+        assert said.split()[0] == runtime.versions()["postgres"].split()[0]
+
+    def test_servers_launched_from_several_threads_are_separate(self, runtime: Runtime) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            toxiproxy = pool.submit(runtime.launch_toxiproxy)
+            servers = list(pool.map(runtime.launch_postgres, ["a-db", "b-db", "c-db"]))
+        for server in servers:
+            wait_for_queries(server)
+            query(server, "create table only_once (id int)")
+        assert toxiproxy_get(toxiproxy.result(), "/version").ok
+        ports = {s.address.port for s in [*servers, toxiproxy.result()]}
+        assert len(ports) == 4
+
+    def test_kill_ends_every_process_and_counts_them(self, postgres: ServerProcess) -> None:
+        with psycopg.connect(
+            host=postgres.address.host, port=postgres.address.port, user=USER, dbname="postgres"
+        ):
+            death = postgres.kill()
+        # The postmaster, its background processes and the one session.
+        assert death.processes >= 5
+        assert not postgres.is_alive()
+        assert not accepts(postgres)
+
+    def test_kill_of_a_dead_server_kills_nobody(self, postgres: ServerProcess) -> None:
+        postgres.kill()
+        assert postgres.kill().processes == 0
+
+    def test_killed_server_comes_back_on_its_address_with_what_was_committed(
+        self, postgres: ServerProcess
+    ) -> None:
+        address = postgres.address
+        query(postgres, "create table kept as select 42 as answer")
+        postgres.kill()
+        postgres.start()
+        wait_for_queries(postgres)
+        assert postgres.address == address
+        assert postgres.is_alive()
+        assert query(postgres, "select answer from kept") == [(42,)]
+
+    def test_prepared_transaction_survives_a_kill(self, postgres: ServerProcess) -> None:
+        query(postgres, "create table kept (id int)")
+        query(postgres, "begin; insert into kept values (1); prepare transaction 'in-doubt'")
+        postgres.kill()
+        postgres.start()
+        wait_for_queries(postgres)
+        assert query(postgres, "select gid from pg_prepared_xacts") == [("in-doubt",)]
+
+    def test_server_killed_ten_times_in_a_row_comes_back(self, postgres: ServerProcess) -> None:
+        for _ in range(10):
+            assert postgres.kill().processes > 0
+            postgres.start()
+        wait_for_queries(postgres)
+
+    def test_last_output_is_what_the_server_wrote(self, postgres: ServerProcess) -> None:
+        assert "ready to accept connections" in postgres.last_output()
+
+    def test_toxiproxy_reaches_a_server_at_its_address(
+        self, runtime: Runtime, postgres: ServerProcess
+    ) -> None:
+        toxiproxy = runtime.launch_toxiproxy()
+        toxiproxy_get(toxiproxy, "/version")
+        made = requests.post(
+            f"http://{toxiproxy.address}/proxies",
+            json={"name": "p", "listen": "127.0.0.1:0", "upstream": str(postgres.address)},
+            timeout=2,
+        )
+        port = int(made.json()["listen"].rsplit(":", 1)[1])
+        with psycopg.connect(host="127.0.0.1", port=port, user=USER, dbname="postgres") as through:
+            assert through.execute("select 1").fetchone() == (1,)
+
+    def test_toxiproxy_counts_the_bytes_of_its_proxies(self, runtime: Runtime) -> None:
+        # Without -proxy-metrics there is nothing at /metrics.
+        assert toxiproxy_get(runtime.launch_toxiproxy(), "/metrics").status_code == 200
+
+    def test_toxiproxy_killed_comes_back_on_its_address(self, runtime: Runtime) -> None:
+        toxiproxy = runtime.launch_toxiproxy()
+        toxiproxy_get(toxiproxy, "/version")
+        assert toxiproxy.kill().processes == 1
+        assert not toxiproxy.is_alive()
+        toxiproxy.start()
+        assert toxiproxy_get(toxiproxy, "/version").ok
+
+    def test_nothing_answers_after_close_and_close_again_is_harmless(
+        self, runtime: Runtime, postgres: ServerProcess
+    ) -> None:
+        runtime.close()
+        assert not accepts(postgres)
+        runtime.close()
+
+    def test_launch_after_close_is_refused(self, runtime: Runtime) -> None:
+        runtime.close()
+        with pytest.raises(ProvisionError):
+            runtime.launch_postgres("late-db")

@@ -1,0 +1,259 @@
+"""The docker runtime keeps the contract of runtimes, and leaves nothing behind."""
+
+import socket
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtx.core.deadline import Deadline, poll_until
+from dtx.core.errors import ProvisionError
+from dtx.core.exit_codes import ExitCode
+from dtx.targets import docker_server
+from dtx.targets.docker_engine import Engine, connect
+from dtx.targets.docker_images import POSTGRES, TOXIPROXY, resolve_image
+from dtx.targets.docker_runtime import DockerRuntime, leftover_runs, remove_run, why_unavailable
+from dtx.targets.loopback import free_port
+from dtx.targets.runtime import RUN_LABEL, RunScope
+
+from .docker_here import require_docker
+from .runtime_contract import RuntimeContract, accepts, query, toxiproxy_get, wait_for_queries
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def scope(tmp_path: Path) -> RunScope:
+    require_docker()
+    return RunScope(run_id=f"test-{uuid.uuid4().hex[:8]}", folder=tmp_path)
+
+
+@pytest.fixture
+def runtime(scope: RunScope) -> Iterator[DockerRuntime]:
+    runtime = DockerRuntime(scope)
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture
+def engine() -> Engine:
+    require_docker()
+    return connect()
+
+
+def containers_of(engine: Engine, run_id: str) -> list[dict[str, Any]]:
+    return list(engine.api.containers(all=True, filters={"label": f"{RUN_LABEL}={run_id}"}))
+
+
+def networks_of(engine: Engine, run_id: str) -> list[dict[str, Any]]:
+    return list(engine.api.networks(filters={"label": f"{RUN_LABEL}={run_id}"}))
+
+
+class TestDockerRuntime(RuntimeContract):
+    @pytest.fixture
+    def runtime(self, scope: RunScope) -> Iterator[DockerRuntime]:
+        runtime = DockerRuntime(scope)
+        yield runtime
+        runtime.close()
+
+
+def test_close_leaves_no_container_network_or_volume(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    volumes = engine.api.volumes()["Volumes"] or []
+    runtime.launch_postgres("a-db")
+    runtime.launch_toxiproxy()
+    assert len(containers_of(engine, scope.run_id)) == 2
+    assert len(networks_of(engine, scope.run_id)) == 1
+    runtime.close()
+    assert containers_of(engine, scope.run_id) == []
+    assert networks_of(engine, scope.run_id) == []
+    assert len(engine.api.volumes()["Volumes"] or []) <= len(volumes)
+
+
+def test_close_during_launches_leaves_nothing(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    runtime.versions()  # the initialised image is here
+    with ThreadPoolExecutor(4) as pool:
+        launches = [pool.submit(runtime.launch_postgres, f"{i}-db") for i in range(4)]
+        seen = poll_until(
+            lambda: bool(containers_of(engine, scope.run_id)), Deadline.after(20), every_s=0.01
+        )
+        runtime.close()
+    assert seen
+    errors = [launch.exception() for launch in launches]
+    assert any(isinstance(error, ProvisionError) for error in errors)
+    assert all(error is None or isinstance(error, ProvisionError) for error in errors)
+    assert containers_of(engine, scope.run_id) == []
+    assert networks_of(engine, scope.run_id) == []
+
+
+def test_containers_say_which_run_and_node_they_are(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    runtime.launch_postgres("a-db")
+    (container,) = containers_of(engine, scope.run_id)
+    assert container["Labels"][RUN_LABEL] == scope.run_id
+    assert container["Labels"]["dtx.node"] == "a-db"
+
+
+def test_killed_processes_are_gone_from_this_machine(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    server = runtime.launch_postgres("a-db")
+    wait_for_queries(server)
+    (container,) = containers_of(engine, scope.run_id)
+    top = engine.api.top(container["Id"])
+    pids = [row[top["Titles"].index("PID")] for row in top["Processes"]]
+    assert all(Path("/proc", pid).exists() for pid in pids)
+    assert server.kill().processes >= len(pids)
+    assert not any(Path("/proc", pid).exists() for pid in pids)
+
+
+def test_postgres_port_is_not_open_to_the_network(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    runtime.launch_postgres("a-db")
+    (container,) = containers_of(engine, scope.run_id)
+    assert {port["IP"] for port in container["Ports"] if "IP" in port} == {"127.0.0.1"}
+
+
+def test_launch_takes_another_port_when_the_first_is_taken(
+    runtime: DockerRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = runtime.launch_postgres("a-db")
+    wait_for_queries(first)
+    ports = iter([first.address.port, free_port()])
+    monkeypatch.setattr("dtx.targets.docker_runtime.free_port", lambda: next(ports))
+    second = runtime.launch_postgres("b-db")
+    wait_for_queries(second)
+    assert second.address != first.address
+
+
+def test_start_on_a_port_that_somebody_took_names_the_address(
+    runtime: DockerRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_server, "_PORT_FREED_WITHIN_S", 0.2)
+    server = runtime.launch_postgres("a-db")
+    server.kill()
+    taken = socket.create_server((server.address.host, server.address.port))
+    with taken, pytest.raises(ProvisionError) as raised:
+        server.start()
+    assert str(server.address) in raised.value.hint
+    server.start()
+    wait_for_queries(server)
+
+
+def test_sessions_of_one_server_do_not_reach_another(runtime: DockerRuntime) -> None:
+    first, second = runtime.launch_postgres("a-db"), runtime.launch_postgres("b-db")
+    wait_for_queries(first)
+    wait_for_queries(second)
+    query(first, "create table mine (id int)")
+    assert query(second, "select count(*) from pg_tables where tablename = 'mine'") == [(0,)]
+
+
+def test_toxiproxy_that_could_not_stay_up_tells_its_last_output(runtime: DockerRuntime) -> None:
+    toxiproxy = runtime.launch_toxiproxy()
+    toxiproxy_get(toxiproxy, "/version")
+    toxiproxy.kill()
+    death = toxiproxy.kill()
+    assert "exit status 137" in death.detail
+
+
+def test_remove_run_removes_what_a_dead_harness_left(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    server = runtime.launch_postgres("a-db")
+    assert scope.run_id in leftover_runs()
+    assert remove_run(scope.run_id) == 2
+    assert not accepts(server)
+    assert scope.run_id not in leftover_runs()
+    assert containers_of(engine, scope.run_id) == []
+    assert not server.is_alive()
+
+
+def test_image_of_the_environment_is_used(
+    scope: RunScope, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for product in (POSTGRES, TOXIPROXY):
+        image = resolve_image(engine, product)
+        engine.api.tag(image.id, "dtx-test-chosen", product.name)
+        monkeypatch.setenv(product.variable, f"dtx-test-chosen:{product.name}")
+    runtime = DockerRuntime(scope)
+    try:
+        assert runtime.versions()["postgres image"].startswith("dtx-test-chosen:postgres")
+        wait_for_queries(runtime.launch_postgres("a-db"))
+        assert toxiproxy_get(runtime.launch_toxiproxy(), "/version").ok
+    finally:
+        runtime.close()
+        for product in (POSTGRES, TOXIPROXY):
+            engine.api.remove_image(f"dtx-test-chosen:{product.name}")
+
+
+def test_image_without_postgres_is_refused_by_name(
+    scope: RunScope, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(POSTGRES.variable, resolve_image(engine, TOXIPROXY).name)
+    runtime = DockerRuntime(scope)
+    try:
+        with pytest.raises(ProvisionError, match="no postgres and initdb found in the image"):
+            runtime.launch_postgres("a-db")
+        assert containers_of(engine, scope.run_id) == []
+    finally:
+        runtime.close()
+
+
+def test_image_without_toxiproxy_is_refused_by_name(
+    scope: RunScope, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOXIPROXY.variable, resolve_image(engine, POSTGRES).name)
+    runtime = DockerRuntime(scope)
+    try:
+        with pytest.raises(ProvisionError, match="has no toxiproxy server"):
+            runtime.launch_toxiproxy()
+        assert containers_of(engine, scope.run_id) == []
+    finally:
+        runtime.close()
+
+
+def test_image_that_is_nowhere_says_which_variable_named_it(
+    scope: RunScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(POSTGRES.variable, "localhost:1/nowhere/postgres:17")
+    reason = why_unavailable()
+    assert reason is not None
+    assert "localhost:1/nowhere/postgres:17" in reason
+    runtime = DockerRuntime(scope)
+    try:
+        with pytest.raises(ProvisionError) as raised:
+            runtime.launch_postgres("a-db")
+        assert POSTGRES.variable in raised.value.hint
+    finally:
+        runtime.close()
+
+
+def test_close_without_an_engine_does_not_raise(
+    runtime: DockerRuntime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(run_id: str, socket_path: str) -> int:
+        raise ConnectionRefusedError(socket_path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dtx.targets.docker_sweep.sweep", gone)
+        runtime.close()
+    assert "can't remove the containers" in caplog.text
+
+
+def test_absent_engine_is_an_environment_error_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    with pytest.raises(ProvisionError, match=r"/nonexistent\.sock") as raised:
+        DockerRuntime(RunScope(run_id="none", folder=tmp_path))
+    assert raised.value.exit_code is ExitCode.ENVIRONMENT
+    assert "--runtime local" in raised.value.hint
+    assert why_unavailable() == raised.value.message

@@ -1,0 +1,121 @@
+"""Windows of partition and lose-reply: order, evidence, guaranteed healing."""
+
+import pytest
+
+from dtx.core.history import FaultPhase
+from dtx.core.ports import Stream
+from tests.unit.chaos.worlds import World
+
+LINK = "payments->payments-db"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_partition_is_a_bandwidth_of_zero_on_both_streams(world: World) -> None:
+    seen = {}
+    world.timer.at(world.seconds(2), lambda: seen.update(world.links.hurt_links))
+    world.run("partition", LINK)
+    toxics = seen[LINK]
+    assert {t.stream for t in toxics} == {Stream.REQUESTS, Stream.REPLIES}
+    assert all(t.type == "bandwidth" and t.attributes == {"rate": 0} for t in toxics)
+    assert len({t.name for t in toxics}) == 2
+
+
+def test_a_lost_reply_is_a_timeout_of_zero_on_the_replies_alone(world: World) -> None:
+    seen = {}
+    world.timer.at(world.seconds(2), lambda: seen.update(world.links.hurt_links))
+    world.run("lose-reply", LINK)
+    ((toxic,),) = seen.values()
+    assert (toxic.type, toxic.stream, toxic.attributes) == (
+        "timeout",
+        Stream.REPLIES,
+        {"timeout": 0},
+    )
+
+
+def test_a_window_is_on_from_its_begin_to_its_end(world: World) -> None:
+    healed = world.run("partition", LINK, at_s=1.5, until_s=2.5)
+    (injected,) = world.recorder.faults(FaultPhase.INJECTED)
+    assert injected.at_ns == world.seconds(1.5)
+    assert healed.at_ns == world.seconds(2.5)
+    assert world.links.calls == [f"hurt {LINK}", f"heal {LINK}"]
+
+
+def test_evidence_of_silence_counts_requests_and_no_reply(world: World) -> None:
+    (evidence,) = world.run("partition", LINK).links
+    assert evidence.connections == 3
+    assert evidence.request_bytes == 20_000  # 10 bytes a ms for 2 s
+    assert evidence.reply_bytes == 0
+    assert evidence.dropped_reply_bytes == 0
+
+
+def test_replies_that_were_already_on_their_way_do_not_count(world: World) -> None:
+    world.links.ack_delay_ms = 40
+    (evidence,) = world.run("partition", LINK).links
+    assert evidence.reply_bytes == 0
+
+
+def test_replies_that_come_through_the_fault_count(world: World) -> None:
+    world.links.leaks = True
+    (evidence,) = world.run("partition", LINK).links
+    assert evidence.reply_bytes > 30_000
+
+
+def test_evidence_of_a_lost_reply_has_the_bytes_that_were_dropped(world: World) -> None:
+    world.links.drop_delay_ms = 300
+    (evidence,) = world.run("lose-reply", LINK).links
+    assert evidence.dropped_reply_bytes == 40_000
+    assert evidence.reply_bytes == 0
+
+
+def test_the_wait_for_dropped_bytes_is_bounded(world: World) -> None:
+    world.links.is_idle = True
+    healed = world.run("lose-reply", LINK, until_s=3)
+    assert healed.links[0].dropped_reply_bytes == 0
+    assert healed.is_healed
+    assert healed.at_ns <= world.seconds(4.3)
+
+
+def test_a_link_fault_waits_a_moment_for_a_transaction_under_way(world: World) -> None:
+    world.in_flight.now = 0
+    world.timer.at(world.seconds(1.1), lambda: setattr(world.in_flight, "now", 2))
+    world.run("partition", LINK)
+    (injected,) = world.recorder.faults(FaultPhase.INJECTED)
+    assert injected.in_flight == 2
+    assert world.seconds(1.1) <= injected.at_ns <= world.seconds(1.2)
+
+
+def test_all_links_are_healed_when_one_could_not_be_hurt(world: World) -> None:
+    world.links.refuse.add("orders->payments")
+    healed = world.run("partition", LINK, "orders->payments")
+    (injected,) = world.recorder.faults(FaultPhase.INJECTED)
+    assert "orders->payments refuses" in injected.error
+    assert healed.is_healed
+    assert not world.links.hurt_links
+    assert healed.at_ns < world.seconds(2), "a failed injection is healed at once"
+
+
+def test_the_other_links_are_healed_when_one_stays_hurt(world: World) -> None:
+    world.links.refuse_healing.add(LINK)
+    healed = world.run("partition", LINK, "orders->payments")
+    assert not healed.is_healed
+    assert f"{LINK} stays hurt" in healed.error
+    assert set(world.links.hurt_links) == {LINK}
+
+
+def test_a_stop_heals_at_once(world: World) -> None:
+    world.timer.stop_ns = world.seconds(1.7)
+    healed = world.run("partition", LINK)
+    assert healed.is_healed
+    assert healed.at_ns == world.seconds(1.7)
+
+
+def test_a_window_without_a_target_says_so_and_hurts_nothing(world: World) -> None:
+    healed = world.run("partition")
+    (injected,) = world.recorder.faults(FaultPhase.INJECTED)
+    assert "carried traffic" in injected.error
+    assert not world.links.calls
+    assert healed.at_ns == injected.at_ns

@@ -1,0 +1,143 @@
+"""Windows of kill and crash-at: deaths, restarts, evidence."""
+
+import pytest
+
+from dtx.core.history import FaultPhase
+from tests.unit.chaos.worlds import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_killed_node_is_dead_for_the_window_and_healed_when_ready(world: World) -> None:
+    healed = world.run("kill", "payments-db", at_s=1, until_s=3)
+    assert [change for _, change, _ in world.recorder.processes()] == ["killed", "started", "ready"]
+    assert healed.is_healed
+    assert healed.at_ns == world.seconds(3.5), "the start takes half a second"
+    (evidence,) = healed.nodes
+    assert evidence.processes == 4
+    assert evidence.restarted_after_s == pytest.approx(2.5)
+
+
+def test_connections_that_are_gone_were_silenced(world: World) -> None:
+    (evidence,) = world.run("kill", "payments").nodes
+    assert (evidence.connections, evidence.silenced) == (6, 6)
+
+
+def test_connections_that_go_on_speaking_were_not_silenced(world: World) -> None:
+    world.nodes.keeps_connections = True
+    (evidence,) = world.run("kill", "payments").nodes
+    assert (evidence.connections, evidence.silenced) == (6, 0)
+
+
+def test_connections_that_stay_open_but_silent_were_silenced(world: World) -> None:
+    world.nodes.keeps_connections = True
+    world.links.is_idle = True
+    (evidence,) = world.run("kill", "payments").nodes
+    assert (evidence.connections, evidence.silenced) == (6, 6)
+
+
+def test_a_kill_waits_for_a_transaction_under_way(world: World) -> None:
+    world.in_flight.now = 0
+    world.timer.at(world.seconds(1.4), lambda: setattr(world.in_flight, "now", 1))
+    world.run("kill", "payments-db")
+    (injected,) = world.recorder.faults(FaultPhase.INJECTED)
+    assert injected.in_flight == 1
+    assert world.seconds(1.4) <= injected.at_ns < world.seconds(1.5)
+
+
+def test_a_kill_does_not_wait_for_ever(world: World) -> None:
+    world.in_flight.now = 0
+    world.run("kill", "payments-db")
+    (injected,) = world.recorder.faults(FaultPhase.INJECTED)
+    assert (injected.in_flight, injected.error) == (0, "")
+    assert injected.at_ns <= world.seconds(2.1)
+
+
+def test_a_start_that_fails_is_tried_again(world: World) -> None:
+    world.nodes.failing_starts = 1
+    healed = world.run("kill", "payments-db")
+    assert healed.is_healed
+    assert world.nodes.is_alive("payments-db")
+
+
+def test_a_node_that_does_not_come_back_is_not_healed(world: World) -> None:
+    world.nodes.failing_starts = 9
+    healed = world.run("kill", "payments-db", "payments")
+    assert not healed.is_healed
+    assert "payments-db did not become ready" in healed.error
+    assert [c for c in world.nodes.calls if c == "start payments"], "the other one was tried too"
+
+
+def test_a_worker_that_crashed_comes_back_after_a_second_and_ends_the_window(world: World) -> None:
+    world.timer.at(world.seconds(2), lambda: world.crash_points.reach("orders", "t000007"))
+    healed = world.run("crash-at", "orders", arg="before-answer", nth=3, at_s=1, until_s=9)
+    (evidence,) = healed.nodes
+    assert evidence.is_crash_reached
+    assert evidence.tx == "t000007"
+    assert evidence.restarted_after_s == pytest.approx(1.5, abs=0.05)
+    assert healed.fault == "crash-at:before-answer"
+    assert world.seconds(3.4) < healed.at_ns < world.seconds(3.7)
+    assert world.recorder.processes()[0] == (
+        "orders",
+        "killed",
+        "killed itself at crash point before-answer (tx t000007)",
+    )
+
+
+def test_a_worker_that_crashed_late_is_back_when_the_window_ends(world: World) -> None:
+    world.timer.at(world.seconds(2.9), lambda: world.crash_points.reach("orders", None))
+    healed = world.run("crash-at", "orders", arg="before-answer", at_s=1, until_s=3)
+    assert healed.nodes[0].restarted_after_s is not None
+    assert healed.at_ns <= world.seconds(3.6)
+    assert world.nodes.is_alive("orders")
+
+
+def test_a_crash_point_is_armed_with_its_pass_and_disarmed_at_the_end(world: World) -> None:
+    armed = {}
+    world.timer.at(world.seconds(2), lambda: armed.update(world.crash_points.armed))
+    healed = world.run("crash-at", "orders", "payments", arg="before-answer", nth=4)
+    assert armed == {"orders": ("before-answer", 4), "payments": ("before-answer", 4)}
+    assert not world.crash_points.armed
+    assert healed.is_healed
+    assert not any(node.is_crash_reached for node in healed.nodes)
+    assert not world.nodes.calls
+
+
+def test_a_worker_is_disarmed_before_it_is_started_again(world: World) -> None:
+    was_armed = []
+    start = world.nodes.start
+
+    def watch_start(node: str) -> None:
+        was_armed.append(node in world.crash_points.armed)
+        start(node)
+
+    world.nodes.start = watch_start  # type: ignore[method-assign]
+    world.timer.at(world.seconds(2), lambda: world.crash_points.reach("orders", None))
+    world.run("crash-at", "orders", "payments", arg="before-answer", until_s=9)
+    assert was_armed == [False]
+
+
+def test_a_crash_in_the_moment_of_disarming_is_noticed_and_healed(world: World) -> None:
+    disarm = world.crash_points.disarm
+
+    def die_first(worker: str) -> None:
+        if worker in world.crash_points.armed:
+            world.crash_points.reach(worker, "t000009")
+        disarm(worker)
+
+    world.crash_points.disarm = die_first  # type: ignore[method-assign]
+    healed = world.run("crash-at", "orders", arg="before-answer")
+    assert healed.nodes[0].tx == "t000009"
+    assert world.nodes.is_alive("orders")
+
+
+def test_a_worker_that_only_says_that_it_crashed_is_an_error(world: World) -> None:
+    world.crash_points.kills = False
+    world.timer.at(world.seconds(2), lambda: world.crash_points.reach("orders", None))
+    healed = world.run("crash-at", "orders", arg="before-answer", until_s=9)
+    assert "still runs" in healed.error
+    assert healed.nodes[0].processes == 0
+    assert not [c for _, c, _ in world.recorder.processes() if c == "killed"]

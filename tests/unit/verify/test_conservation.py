@@ -1,0 +1,81 @@
+"""Conservation: scalars, keys, keys of one side only, every comparison."""
+
+from dataclasses import replace
+
+import pytest
+
+from dtx.core.verdict import Status
+from tests.support.histories import MONEY, STOCK, RunBuilder, check_of
+
+
+@pytest.fixture
+def run() -> RunBuilder:
+    builder = RunBuilder()
+    builder.commit("t0001")
+    return builder
+
+
+def test_holding_invariants_are_counted_by_key(run: RunBuilder) -> None:
+    run.hold(STOCK.name, left={"apple": 10, "pear": 4}, right={"apple": 10, "pear": 4})
+    check = check_of(run.judge(), "conservation")
+    assert (check.status, check.judged) == (Status.HOLDS, 3)
+
+
+def test_contract_without_invariants_claims_nothing(run: RunBuilder) -> None:
+    run.claim(invariants=())
+    verdict = run.judge()
+    assert verdict.status is Status.HOLDS
+    assert not check_of(verdict, "conservation").is_claimed
+
+
+def test_broken_scalar_convicts_with_both_values(run: RunBuilder) -> None:
+    run.hold(MONEY.name, left={"": 880}, right={})
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("conservation",)
+    (finding,) = check_of(verdict, "conservation").findings
+    assert finding.summary == "money is conserved: 880 = 1000 does not hold"
+    assert finding.subjects == ("money is conserved",)
+    assert finding.tx is None
+
+
+def test_broken_keys_are_named_and_others_not(run: RunBuilder) -> None:
+    run.hold(STOCK.name, left={"apple": 10, "pear": 5}, right={"apple": 10, "pear": 4})
+    (finding,) = check_of(run.judge(), "conservation").findings
+    assert finding.subjects == ("pear",)
+    assert finding.evidence == ("pear: 5 = 4 does not hold",)
+
+
+@pytest.mark.parametrize(("value", "status"), [(0, Status.HOLDS), (1, Status.VIOLATED)])
+@pytest.mark.parametrize("is_left", [True, False])
+def test_key_of_one_side_only_counts_as_zero_on_the_other(
+    run: RunBuilder, value: int, status: Status, is_left: bool
+) -> None:
+    with_key, without = {"apple": 10, "pear": value}, {"apple": 10}
+    left, right = (with_key, without) if is_left else (without, with_key)
+    run.hold(STOCK.name, left=left, right=right)
+    assert check_of(run.judge(), "conservation").status is status
+
+
+@pytest.mark.parametrize(
+    ("compare", "left", "holds"),
+    [
+        ("=", 1000, True),
+        ("!=", 1000, False),
+        ("<=", 1000, True),
+        ("<=", 1001, False),
+        (">=", 999, False),
+        ("<", 1000, False),
+        (">", 1001, True),
+    ],
+)
+def test_every_comparison(run: RunBuilder, compare: str, left: int, holds: bool) -> None:
+    run.claim(invariants=(replace(MONEY, compare=compare),))
+    run.hold(MONEY.name, left={"": left}, right={})
+    assert (check_of(run.judge(), "conservation").status is Status.HOLDS) is holds
+
+
+def test_comparison_that_is_not_known_is_no_verdict(run: RunBuilder) -> None:
+    run.claim(invariants=(replace(MONEY, compare="~"),))
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "conservation.py" in verdict.errors[0]

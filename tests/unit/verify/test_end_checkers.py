@@ -1,0 +1,137 @@
+"""Convergence, residue and death: how a run ends."""
+
+import pytest
+
+from dtx.core.history import ProcessChange, QuietEvent
+from dtx.core.observation import ResidueRow
+from dtx.core.schedule import Proof
+from dtx.core.verdict import Status
+from tests.support.histories import (
+    CRASHED_NODE,
+    HELD_LINK,
+    KILLED_NODE,
+    PAYMENTS,
+    RunBuilder,
+    check_of,
+    mono,
+)
+
+
+@pytest.fixture
+def run() -> RunBuilder:
+    builder = RunBuilder()
+    builder.commit("t0001")
+    builder.lose("t0002", 2.0)
+    return builder
+
+
+def test_quiet_in_time_holds_and_says_how_soon(run: RunBuilder) -> None:
+    verdict = run.judge()
+    assert verdict.status is Status.HOLDS
+    assert verdict.converged_after_s == 1.0
+
+
+def test_quiet_at_the_limit_is_not_late(run: RunBuilder) -> None:
+    run.quiet = QuietEvent(at_ns=mono(21), is_quiet=True, waited_s=10.0)
+    assert run.judge().status is Status.HOLDS
+
+
+def test_quiet_after_the_contracts_time_is_late(run: RunBuilder) -> None:
+    run.quiet = QuietEvent(at_ns=mono(22), is_quiet=True, waited_s=10.5)
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("convergence",)
+    assert check_of(verdict, "convergence").findings[0].summary.startswith("late: quiet after 10.5")
+
+
+def test_pending_transaction_is_frozen_and_named(run: RunBuilder) -> None:
+    run.leave_open("t0002")
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("convergence",)
+    (finding,) = check_of(verdict, "convergence").findings
+    assert finding.tx == "t0002"
+    assert "frozen" in finding.summary
+    assert finding.evidence[0] == "orders-db: still open since 1.000 s"
+    assert verdict.converged_after_s is None
+
+
+def test_not_quiet_without_pending_rows_names_what_remained(run: RunBuilder) -> None:
+    run.quiet = QuietEvent(
+        at_ns=mono(22), is_quiet=False, waited_s=10.0, remaining=("proxies hold 12 bytes",)
+    )
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("convergence",)
+    assert "proxies hold 12 bytes" in check_of(verdict, "convergence").findings[0].summary
+
+
+def test_without_a_claim_slowness_is_measured_only(run: RunBuilder) -> None:
+    run.claim(converges_within_s=None)
+    run.leave_open("t0002")
+    verdict = run.judge()
+    check = check_of(verdict, "convergence")
+    assert (verdict.status, check.status, check.is_claimed) == (
+        Status.HOLDS,
+        Status.VIOLATED,
+        False,
+    )
+
+
+def test_run_that_never_waited_can_not_decide(run: RunBuilder) -> None:
+    run.quiet = None
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert check_of(verdict, "convergence").status is Status.UNKNOWN
+
+
+def test_fault_left_on_excuses_what_did_not_end(run: RunBuilder) -> None:
+    run.leave_open("t0002")
+    run.fault(Proof.SILENCE, links=[HELD_LINK], is_healed=False)
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "nothing proves that it was healed: partition" in verdict.reasons
+
+
+def test_residue_convicts_residue_alone(run: RunBuilder) -> None:
+    run.residue.append(ResidueRow(participant=PAYMENTS, name="outbox", count=2))
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("residue",)
+    check = check_of(verdict, "residue")
+    assert check.judged == 2
+    assert check.findings[0].evidence == ("payments-db.outbox: 2",)
+
+
+def test_death_that_no_fault_explains_convicts(run: RunBuilder) -> None:
+    run.process("payments", ProcessChange.DIED, 3.0, "exit status 1: KeyError")
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("death",)
+    assert check_of(verdict, "death").findings[0].evidence == (
+        "payments died at 3.000 s: exit status 1: KeyError",
+    )
+
+
+@pytest.mark.parametrize("proof", [Proof.DEATH, Proof.CRASH])
+def test_death_by_a_fault_is_explained(run: RunBuilder, proof: Proof) -> None:
+    node = KILLED_NODE if proof is Proof.DEATH else CRASHED_NODE
+    run.fault(proof, 2.0, 4.0, nodes=[node])
+    run.process("payments", ProcessChange.DIED, 3.0)
+    assert run.judge().status is Status.HOLDS
+
+
+@pytest.mark.parametrize(("node", "at_s"), [("orders", 3.0), ("payments", 0.5), ("payments", 6.0)])
+def test_death_elsewhere_or_at_another_time_is_not_explained(
+    run: RunBuilder, node: str, at_s: float
+) -> None:
+    run.fault(Proof.DEATH, 2.0, 4.0, nodes=[KILLED_NODE])
+    run.process(node, ProcessChange.DIED, at_s)
+    assert run.judge().violated_checkers == ("death",)
+
+
+def test_link_fault_does_not_explain_a_death(run: RunBuilder) -> None:
+    run.fault(Proof.SILENCE, links=[HELD_LINK])
+    run.process("orders->payments", ProcessChange.DIED, 3.0)
+    assert run.judge().violated_checkers == ("death",)
+
+
+def test_kill_by_the_harness_and_the_end_of_the_run_are_no_deaths(run: RunBuilder) -> None:
+    run.process("payments", ProcessChange.KILLED, 3.0)
+    run.process("payments", ProcessChange.DIED, 24.5)
+    assert run.judge().status is Status.HOLDS

@@ -1,0 +1,100 @@
+"""A story: in time order, in plain words, cut where it is too long."""
+
+import pytest
+
+from dtx.core.history import Outcome, ProcessChange
+from dtx.core.observation import OutcomeRow
+from dtx.core.schedule import Proof
+from dtx.verify.story import MAX_LINES, MAX_WIDTH
+from tests.support.histories import HELD_LINK, INVENTORY, KILLED_NODE, PAYMENTS, RunBuilder
+
+
+@pytest.fixture
+def run() -> RunBuilder:
+    """t0002 lost its reservation while payments was partitioned; its client does not know."""
+    builder = RunBuilder()
+    builder.commit("t0001")
+    builder.submit("t0002", 2.0)
+    builder.accept("t0002", 2.3)
+    builder.applied("t0002", PAYMENTS, 2.1)
+    builder.answer("t0002", Outcome.INFO, 5.0, detail="no answer within 3 s")
+    builder.log("orders", 2.05, "t0002 asks payments for the debit")
+    builder.log("orders", 1.05, "t0001 asks payments for the debit")
+    builder.fault(Proof.SILENCE, 2.2, 4.0, links=[HELD_LINK])
+    return builder
+
+
+def test_story_merges_all_sources_in_time_order(run: RunBuilder) -> None:
+    lines = [(line.at_s, line.who, line.what) for line in run.judge().stories["t0002"]]
+    assert lines == [
+        (2.0, "client", "submits t0002: sku=apple, price=40, quantity=3"),
+        (2.05, "orders", "t0002 asks payments for the debit"),
+        (2.1, "payments-db", "debit applied, 120"),
+        (2.2, "fault", "partition begins on orders->payments"),
+        (2.3, "client", "is told that it is under way (202); keeps asking"),
+        (4.0, "fault", "partition is over on orders->payments"),
+        (5.0, "client", "does not learn the outcome: no answer within 3 s"),
+        (12.0, "dtx", "1.0 s after healing all is quiet; what is there now counts"),
+        (23.0, "orders-db", "has no effect of it"),
+        (23.0, "inventory-db", "has no effect of it"),
+    ]
+
+
+def test_only_convicted_transactions_have_stories(run: RunBuilder) -> None:
+    assert list(run.judge().stories) == ["t0002"]
+
+
+def test_fault_that_the_transaction_never_met_is_left_out(run: RunBuilder) -> None:
+    run.fault(Proof.SILENCE, 7.0, 8.0, links=[HELD_LINK])
+    begun = [line.at_s for line in run.judge().stories["t0002"] if "begins" in line.what]
+    assert begun == [2.2]
+
+
+def test_deaths_and_restarts_are_told(run: RunBuilder) -> None:
+    run.fault(Proof.DEATH, 3.0, 4.5, nodes=[KILLED_NODE])
+    run.process("payments", ProcessChange.KILLED, 3.0)
+    run.process("payments", ProcessChange.READY, 4.4)
+    run.process("payments", ProcessChange.READY, 0.5)
+    told = [
+        (line.at_s, line.what) for line in run.judge().stories["t0002"] if line.who == "payments"
+    ]
+    assert told == [(3.0, "is killed by the fault"), (4.4, "is ready again")]
+
+
+def test_effect_without_commit_time_and_the_systems_word_come_at_the_end(run: RunBuilder) -> None:
+    run.applied("t0002", INVENTORY, None)
+    run.outcomes.append(OutcomeRow(tx="t0002", outcome="fail"))
+    words = [line.what for line in run.judge().stories["t0002"]]
+    assert words[-3:] == [
+        "reserve applied, 3 (time not known)",
+        "has no effect of it",
+        "asked now what became of it: fail",
+    ]
+
+
+def test_long_story_loses_log_lines_in_its_middle_and_says_how_many(run: RunBuilder) -> None:
+    for number in range(200):
+        run.log("orders", 2.1 + number / 1000, f"t0002 retry {number}")
+    story = run.judge().stories["t0002"]
+    assert len(story) == MAX_LINES
+    left_out = [line.what for line in story if line.who == "dtx" and "left out" in line.what]
+    assert left_out == [f"({201 + 9 - MAX_LINES + 1} log lines left out here)"]
+    assert story[0].who == "client"
+    assert "t0002 retry 199" in {line.what for line in story}
+    assert sum(line.who == "fault" for line in story) == 2
+
+
+def test_long_story_without_logs_is_cut_too(run: RunBuilder) -> None:
+    for number in range(100):
+        run.applied("t0002", PAYMENTS, 2.11 + number / 1000)
+    assert len(run.judge().stories["t0002"]) == MAX_LINES
+
+
+def test_long_line_is_shortened(run: RunBuilder) -> None:
+    run.log("orders", 2.06, "t0002 " + "x" * 1000)
+    assert max(len(line.what) for line in run.judge().stories["t0002"]) == MAX_WIDTH
+
+
+def test_story_of_a_transaction_nobody_submitted_is_told_from_its_rows(run: RunBuilder) -> None:
+    run.applied("t0009", PAYMENTS, 6.0)
+    assert run.judge().stories["t0009"][0].who == PAYMENTS

@@ -1,0 +1,130 @@
+"""Vacuity: what each kind of fault must show to have landed."""
+
+import msgspec
+import pytest
+
+from dtx.core.history import LinkEvidence, NodeEvidence, Outcome
+from dtx.core.schedule import Proof
+from dtx.core.verdict import Status
+from tests.support.histories import CRASHED_NODE, HELD_LINK, KILLED_NODE, LOSSY_LINK, RunBuilder
+
+OTHER_HELD = msgspec.structs.replace(HELD_LINK, link="payments->orders", request_bytes=0)
+
+
+@pytest.fixture
+def run() -> RunBuilder:
+    builder = RunBuilder()
+    builder.commit("t0001")
+    builder.commit("t0002", 2.5)
+    return builder
+
+
+def evidence(proof: Proof) -> tuple[list[LinkEvidence], list[NodeEvidence]]:
+    return {
+        Proof.SILENCE: ([HELD_LINK, OTHER_HELD], []),
+        Proof.LOST_REPLY: ([LOSSY_LINK], []),
+        Proof.DEATH: ([], [KILLED_NODE]),
+        Proof.CRASH: ([], [CRASHED_NODE]),
+    }[proof]
+
+
+@pytest.mark.parametrize("proof", list(Proof))
+def test_complete_proof_lands(run: RunBuilder, proof: Proof) -> None:
+    links, nodes = evidence(proof)
+    run.fault(proof, links=links, nodes=nodes)
+    verdict = run.judge()
+    assert verdict.status is Status.HOLDS
+    (coverage,) = verdict.coverage
+    assert coverage.has_landed
+    assert coverage.reason
+
+
+@pytest.mark.parametrize(
+    ("proof", "changes", "words"),
+    [
+        (Proof.SILENCE, {"request_bytes": 0}, "nothing was sent"),
+        (Proof.SILENCE, {"reply_bytes": 9}, "9 bytes of replies came through"),
+        (Proof.LOST_REPLY, {"request_bytes": 0}, "nothing was sent"),
+        (Proof.LOST_REPLY, {"reply_bytes": 9}, "9 bytes of replies came through"),
+        (Proof.LOST_REPLY, {"dropped_reply_bytes": 0}, "no reply was lost"),
+        (Proof.DEATH, {"processes": 0}, "no process of payments was killed"),
+        (Proof.DEATH, {"connections": 0}, "no open connection"),
+        (Proof.DEATH, {"silenced": 0}, "went silent"),
+        (Proof.DEATH, {"restarted_after_s": None}, "not started again"),
+        (Proof.CRASH, {"is_crash_reached": False}, "did not pass the crash point"),
+    ],
+)
+def test_each_lack_is_named_and_makes_unknown(
+    run: RunBuilder, proof: Proof, changes: dict[str, object], words: str
+) -> None:
+    links, nodes = evidence(proof)
+    run.fault(
+        proof,
+        links=[msgspec.structs.replace(link, **changes) for link in links[:1]],
+        nodes=[msgspec.structs.replace(node, **changes) for node in nodes],
+    )
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert words in verdict.reasons[0]
+    assert not verdict.coverage[0].has_landed
+
+
+def test_kill_of_an_idle_system_did_not_land(run: RunBuilder) -> None:
+    run.fault(Proof.DEATH, nodes=[KILLED_NODE], in_flight=0)
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "no transaction was under way; raise --rate" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"is_injected": False, "is_over": False}, "never injected"),
+        ({"injection_error": "proxy is gone"}, "could not be injected: proxy is gone"),
+        ({"is_over": False}, "ended before it was healed"),
+        ({"healing_error": "503"}, "healing it failed: 503"),
+        ({"is_healed": False}, "nothing proves that orders->payments healed"),
+    ],
+)
+def test_window_without_a_whole_life_did_not_land(
+    run: RunBuilder, flags: dict[str, object], words: str
+) -> None:
+    run.fault(Proof.SILENCE, links=[HELD_LINK], **flags)  # type: ignore[arg-type]
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert any(words in reason for reason in verdict.reasons)
+
+
+def test_one_window_of_two_that_did_not_land_makes_unknown(run: RunBuilder) -> None:
+    run.fault(Proof.SILENCE, links=[HELD_LINK])
+    run.fault(Proof.SILENCE, 5.0, 6.0, links=[OTHER_HELD])
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "fault 2 (partition)" in verdict.reasons[0]
+
+
+def test_evidence_stands_even_if_the_fault_did_not_land(run: RunBuilder) -> None:
+    run.fault(Proof.SILENCE, links=[OTHER_HELD])
+    run.forget("t0001")
+    verdict = run.judge()
+    assert verdict.status is Status.VIOLATED
+    assert any("did not land" in reason for reason in verdict.reasons)
+
+
+def test_run_without_commits_proves_nothing() -> None:
+    run = RunBuilder()
+    run.refuse("t0001")
+    run.lose("t0002", 2.0)
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "no transaction committed" in verdict.reasons[0]
+
+
+def test_empty_run_proves_nothing() -> None:
+    assert RunBuilder().judge().status is Status.UNKNOWN
+
+
+def test_unknown_one_closed_as_committed_is_enough() -> None:
+    run = RunBuilder()
+    run.commit("t0001", outcome=Outcome.INFO)
+    assert run.judge().status is Status.HOLDS
