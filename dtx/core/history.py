@@ -57,7 +57,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Clock(Entry, frozen=True, kw_only=True, tag="clock"):
-    """Ties the monotonic clock to the wall clock: at `at_ns` the wall clock said `wall_ns`."""
+    """Ties the monotonic clock to the wall clock: at `at_ns` the wall clock said `wall_ns`.
+
+    The first entry of a history, and its last but one: a wall clock that was set meanwhile shows.
+    """
 
     wall_ns: int
 

@@ -160,6 +160,7 @@ class Trial:
         self._folder.write_observations(
             msgspec.structs.replace(observations, outcomes=tuple(watch.outcomes.values()))
         )
+        record.append(Clock(at_ns=time.monotonic_ns(), wall_ns=time.time_ns()))
         record.phase(PhaseName.END)
 
     @staticmethod

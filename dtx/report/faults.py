@@ -1,7 +1,9 @@
 """What each fault window did: what was hurt and when, whether it landed, and which transactions it met."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from dtx.core.verdict import Verdict, WindowCoverage
@@ -11,22 +13,18 @@ from dtx.report.wording import clean, count, listed, seconds, size
 _ENDED = {"ok": "ok", "fail": "refused", "info": "unknown"}
 
 
-def fault_lines(verdict: Verdict) -> Iterator[Text]:
-    """Yield three or four lines for each window; one line for a run without faults."""
+def fault_lines(verdict: Verdict) -> Iterator[RenderableType]:
+    """Yield three to five lines for each window; one line for a run without faults."""
     if not verdict.coverage:
         yield Text("  none")
     for window in verdict.coverage:
-        yield _what(window)
-        yield Text(f"    {clean(window.reason)}")
-        yield Text(f"    {_bytes(window)}")
-        yield Text(f"    {_met(window)}")
-        if window.applied_at_injection:
-            steps = [f"{n} after {step}" for step, n in window.applied_at_injection.items()]
-            yield Text(f"    of those under way: {listed(steps, at_most=6)}")
+        yield Padding(_what(window), (0, 0, 0, 2))
+        for words in (window.reason, _bytes(window), _met(window), *_under_way(window)):
+            yield Padding(Text(clean(words)), (0, 0, 0, 4))
 
 
 def _what(window: WindowCoverage) -> Text:
-    line = Text("  ")
+    line = Text()
     line.append(clean(window.fault), style=colours.FAULT)
     line.append(
         f" of {clean(listed(window.targets)) or 'nothing'}, "
@@ -42,18 +40,22 @@ def _what(window: WindowCoverage) -> Text:
 def _bytes(window: WindowCoverage) -> str:
     return (
         f"{size(window.held_bytes)} held, {size(window.dropped_bytes)} dropped, "
-        f"{count(window.connections, 'connection')} open"
+        f"{count(window.connections, 'connection')} open when it began"
     )
 
 
 def _met(window: WindowCoverage) -> str:
-    return (
-        f"met {count(window.met, 'transaction')} ({window.in_flight_at_injection} under way "
-        f"when it began): {_outcomes(window.met_by_outcome.items())}"
-    )
+    outcomes = [
+        f"{window.met_by_outcome[key]:,} {word}"
+        for key, word in _ENDED.items()
+        if key in window.met_by_outcome
+    ]
+    ended = f", which ended {', '.join(outcomes)}" if outcomes else ""
+    return f"met {count(window.met, 'transaction')}{ended}"
 
 
-def _outcomes(items: Iterable[tuple[str, int]]) -> str:
-    found = dict(items)
-    parts = [f"{found[key]} {word}" for key, word in _ENDED.items() if key in found]
-    return ", ".join(parts) or "none"
+def _under_way(window: WindowCoverage) -> Iterator[str]:
+    if window.in_flight_at_injection:
+        steps = [f"{n:,} after {step}" for step, n in window.applied_at_injection.items()]
+        done = f", {listed(steps, at_most=6)}" if steps else ""
+        yield f"{window.in_flight_at_injection:,} under way when it began{done}"

@@ -1,7 +1,7 @@
 """The live view of a trial on a terminal: phase, schedule with a moving mark, links and nodes, counts."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
@@ -27,14 +27,17 @@ from dtx.report.schedule_bar import schedule_bar
 from dtx.report.wording import clean, seconds
 
 REFRESHES_PER_S = 8
-_SHOWN_LINKS = 12
+_SHOWN = 12
 
 
 class LiveView:
-    """A reporter that redraws a few lines in place and removes them at the end."""
+    """A reporter that redraws a few lines in place and removes them at the end.
 
-    def __init__(self, console: Console, links: Sequence[str] = ()) -> None:
-        self.picture = Picture(links)
+    `links_of` names the links that a plan's system has.
+    """
+
+    def __init__(self, console: Console, links_of: Callable[[Plan], Sequence[str]]) -> None:
+        self.picture = Picture(links_of)
         self._live = Live(
             self.picture, console=console, transient=True, refresh_per_second=REFRESHES_PER_S
         )
@@ -54,8 +57,9 @@ class LiveView:
 class Picture:
     """What the view shows now; drawn from a thread of rich's while events come in."""
 
-    def __init__(self, links: Sequence[str] = ()) -> None:
-        self._links = tuple(links)
+    def __init__(self, links_of: Callable[[Plan], Sequence[str]]) -> None:
+        self._links_of = links_of
+        self._links: tuple[str, ...] = ()
         self._plan: Plan | None = None
         self._reason = ""
         self._step = "planning"
@@ -68,6 +72,7 @@ class Picture:
         """Take the next event."""
         if isinstance(event, TrialPlanned):
             self._plan, self._reason = event.plan, event.runtime_reason
+            self._links = tuple(self._links_of(event.plan))
         elif isinstance(event, StepStarted):
             self._step, self._phase, self._began = event.what, None, time.monotonic()
         elif isinstance(event, PhaseStarted):
@@ -76,10 +81,6 @@ class Picture:
             self._tick = event
         elif isinstance(event, TrialFinished):
             self._plan = event.plan
-
-    def use_links(self, links: Sequence[str]) -> None:
-        """Show these links from now on."""
-        self._links = tuple(links)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Group(*self._lines(options.max_width))
@@ -131,9 +132,10 @@ class Picture:
 
     def _system(self, width: int) -> Iterator[Text]:
         hurt = self._tick.hurt if self._tick else ()
-        names = list(dict.fromkeys([*hurt, *self._links]))
+        # Links keep their places; nodes are shown only while they are hurt.
+        names = [*(name for name in hurt if name not in self._links), *self._links]
         line = Text()
-        for name in names[:_SHOWN_LINKS]:
+        for name in names[:_SHOWN]:
             word = Text(clean(name), style=colours.FAULT if name in hurt else colours.QUIET)
             if name in hurt:
                 word.append(" hurt", style=colours.FAULT)

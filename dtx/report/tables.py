@@ -1,6 +1,6 @@
 """The tables of a report: what each invariant came to, and latency before, during and after the faults."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.table import Table
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dtx.core.verdict import CheckResult, LatencySummary, Status, Verdict
 from dtx.report import colours
-from dtx.report.wording import milliseconds
+from dtx.report.wording import clean, milliseconds
 
 _PARTS: Final = ("before", "during", "after", "all")
 _UNITS: Final[Mapping[str, str]] = {
@@ -20,7 +20,7 @@ _UNITS: Final[Mapping[str, str]] = {
     "conservation": "values compared",
     "convergence": "transactions",
     "residue": "counts",
-    "death": "processes that were reported",
+    "death": "processes with a recorded change",
     "vacuity": "fault windows",
 }
 """What the number judged counts; a checker that is not here just has its number."""
@@ -82,3 +82,13 @@ def _note(check: CheckResult) -> str:
     if check.is_claimed and check.status is not Status.HOLDS:
         return ""  # told in full elsewhere
     return _UNITS.get(check.checker, "")
+
+
+def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a plain table of cleaned text, its last column wrapped where the terminal ends."""
+    table = Table(box=None, show_edge=False, pad_edge=False, header_style=colours.QUIET)
+    for index, name in enumerate(columns):
+        table.add_column(name, no_wrap=index == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    return table

@@ -52,6 +52,9 @@ def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Rendera
     yield Text(f"  {_quiet(plan, verdict)}")
     yield Text("")
     yield from footer(plan, verdict, folder)
+    if verdict.status is not Status.HOLDS:
+        # The first line has scrolled away by now.
+        yield headline(plan, verdict)
 
 
 def footer(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Text]:

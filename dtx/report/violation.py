@@ -41,8 +41,10 @@ def violation(verdict: Verdict) -> Iterator[Text | Padding | Table]:
         yield story_table(verdict.stories.get(tx, ()))
         yield Text("")
     told = [f for f in findings if tx is None or f.tx == tx or tx in f.subjects]
+    evidence: tuple[str, ...] = ()
     for finding in [*told, *(f for f in findings if f not in told)]:
-        yield from _finding(finding, has_evidence=finding in told)
+        yield from _finding(finding, is_repeated=finding.evidence == evidence)
+        evidence = finding.evidence
 
 
 def story_table(story: Sequence[StoryLine]) -> Table:
@@ -65,18 +67,23 @@ def _begin_s(story: Sequence[StoryLine]) -> float:
     return min((line.at_s for line in story if line.who == "client"), default=float("inf"))
 
 
-def _finding(finding: Finding, *, has_evidence: bool) -> Iterator[Text | Padding]:
+def _finding(finding: Finding, *, is_repeated: bool) -> Iterator[Text | Padding]:
+    """Yield one conviction; evidence that was just shown is not shown again."""
     line = Text("  ")
     line.append(finding.checker, style=colours.of_status(Status.VIOLATED))
     line.append(f"  {clean(finding.claim)}")
     yield line
     yield Padding(Text(clean(finding.summary)), (0, 0, 0, 4))
-    if has_evidence:
-        for row in finding.evidence[:_SHOWN_EVIDENCE]:
-            yield Padding(Text(clean(row), style=colours.QUIET), (0, 0, 0, 6))
-        if len(finding.evidence) > _SHOWN_EVIDENCE:
-            more = count(len(finding.evidence) - _SHOWN_EVIDENCE, "more row")
-            yield Padding(Text(f"and {more} in verdict.json", style=colours.QUIET), (0, 0, 0, 6))
+    if not is_repeated and any(row not in finding.summary for row in finding.evidence):
+        yield from _evidence(finding)
     if len(finding.subjects) > 1:
-        others = clean(listed(finding.subjects, at_most=5))
-        yield Padding(Text(f"all {len(finding.subjects)}: {others}"), (0, 0, 0, 4))
+        named = clean(listed(finding.subjects, at_most=4))
+        yield Padding(Text(f"{len(finding.subjects):,} like it: {named}"), (0, 0, 0, 4))
+
+
+def _evidence(finding: Finding) -> Iterator[Padding]:
+    for row in finding.evidence[:_SHOWN_EVIDENCE]:
+        yield Padding(Text(clean(row), style=colours.QUIET), (0, 0, 0, 6))
+    if len(finding.evidence) > _SHOWN_EVIDENCE:
+        more = count(len(finding.evidence) - _SHOWN_EVIDENCE, "more row")
+        yield Padding(Text(f"and {more} in verdict.json", style=colours.QUIET), (0, 0, 0, 6))

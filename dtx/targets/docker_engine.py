@@ -50,7 +50,7 @@ def connect() -> Engine:
         ProvisionError: the engine is remote, or does not answer, or runs where containers can't share
             this machine's loopback.
     """
-    socket = _socket_path()
+    socket = socket_path()
     try:
         api = docker.APIClient(
             base_url=f"unix://{socket}",
@@ -98,7 +98,12 @@ def remove_container(engine: Engine, container: str) -> None:
         _LOG.info("container %s stays for now: %s", container, error)
 
 
-def _socket_path() -> str:
+def socket_path() -> str:
+    """Return the path of the engine's unix socket, whether an engine answers there or not.
+
+    Raises:
+        ProvisionError: DOCKER_HOST names a remote engine.
+    """
     host = os.environ.get("DOCKER_HOST", "")
     if host.startswith("unix://"):
         return host.removeprefix("unix://")

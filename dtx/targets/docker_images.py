@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound
 
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
-from dtx.targets.docker_engine import ENGINE_ERRORS, Engine, engine_errors_as, explain
+from dtx.targets.docker_engine import ENGINE_ERRORS, Engine, connect, engine_errors_as, explain
 from dtx.targets.toxiproxy_binary import VERSION
 
 PULL_TIMEOUT_S = 300.0
@@ -148,6 +148,17 @@ def resolve_image(
         f"no image for {product.name}: {candidates[0]} is not here and can't be pulled: {reason}",
         hint=hint,
     )
+
+
+def require_images(report: Callable[[str], None] = lambda _: None) -> None:
+    """Return if a usable engine answers and every image is there, pulled now if it has to be.
+
+    Raises:
+        ProvisionError: why the docker runtime can't be used here.
+    """
+    engine = connect()
+    for product in PRODUCTS:
+        resolve_image(engine, product, report)
 
 
 def list_images(engine: Engine) -> tuple[ImageState, ...]:

@@ -41,20 +41,6 @@ SWEEP_WITHIN_S = 30.0
 _LOGS = LogConfig(type="json-file", config={"max-size": "8m", "max-file": "1"})
 
 
-def why_unavailable(report: Callable[[str], None] = lambda _: None) -> str | None:
-    """Return why the docker runtime can't be used here, None if it can.
-
-    Images that are absent are pulled (`report` says so): they count as present if they arrive.
-    """
-    try:
-        engine = connect()
-        for product in PRODUCTS:
-            resolve_image(engine, product, report)
-    except ProvisionError as error:
-        return error.message
-    return None
-
-
 def remove_run(run_id: str) -> int:
     """Remove the containers and networks of a run; return how many there were.
 

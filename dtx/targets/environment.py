@@ -1,6 +1,6 @@
 """An environment: the databases, proxies and workers of one system, running, and what can be asked of them."""
 
-import contextlib
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +20,8 @@ from dtx.targets.runtime import Address, RunScope, Runtime, ServerProcess
 from dtx.targets.toxiproxy import ToxiproxyClient, ToxiproxyError
 from dtx.targets.worker_logs import LogCollector
 from dtx.targets.worker_process import WorkerProcess
+
+_log = logging.getLogger(__name__)
 
 TOXIPROXY_READY_WITHIN_S = 15.0
 
@@ -102,11 +104,7 @@ class Environment:
 
     def close(self) -> None:
         """End and remove everything; never raises."""
-        for worker in self._workers.values():
-            with contextlib.suppress(Exception):
-                worker.kill()
-            if worker.address:
-                release_port(worker.address.port)
+        side_by_side.each(_end, self._workers.values())
         self._logs.close()
         self.runtime.close()
         shutil.rmtree(self._scope.folder, ignore_errors=True)
@@ -214,3 +212,12 @@ class Environment:
                 "database": DATABASE,
             }
         return fields[reference.field]
+
+
+def _end(worker: WorkerProcess) -> None:
+    try:
+        worker.kill()
+    except TimeoutError as error:
+        _log.error("worker %s: %s", worker.worker.name, error)
+    if worker.address:
+        release_port(worker.address.port)

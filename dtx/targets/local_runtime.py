@@ -1,7 +1,9 @@
 """Real servers without Docker: processes on 127.0.0.1, in the run's private folder."""
 
 import contextlib
+import logging
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -9,7 +11,7 @@ from pathlib import Path
 
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import Death
-from dtx.targets import process_tree
+from dtx.targets import process_tree, side_by_side
 from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.postgres_binaries import (
@@ -22,7 +24,10 @@ from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
 from dtx.targets.toxiproxy_binary import VERSION as TOXIPROXY_VERSION
 from dtx.targets.toxiproxy_binary import toxiproxy_binary
 
+_log = logging.getLogger(__name__)
+
 LAST_LINES = 12
+STOP_WITHIN_S = 1.0
 
 
 class LocalServer:
@@ -73,6 +78,17 @@ class LocalServer:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         return Death(processes=killed)
+
+    def stop(self) -> None:
+        """End it for good: its first process first, which takes its children along, then whoever is left.
+
+        SIGQUIT is PostgreSQL's immediate shutdown, and ends Toxiproxy as it ends any Go program.
+        """
+        if self.is_alive() and self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=STOP_WITHIN_S)
+        self.kill()
 
     def is_alive(self) -> bool:
         """Whether the first process runs."""
@@ -155,10 +171,7 @@ class LocalRuntime:
         """Kill every server; the folder is its maker's to remove."""
         with self._lock:
             servers, self._servers = self._servers, []
-        for server in servers:
-            with contextlib.suppress(TimeoutError):
-                server.kill()
-            release_port(server.address.port)
+        side_by_side.each(_end, servers)
 
     def _launch(self, server: LocalServer) -> LocalServer:
         with self._lock:
@@ -186,6 +199,14 @@ class LocalRuntime:
             "TZ": "UTC",
             RUN_VARIABLE: self._scope.run_id,
         }
+
+
+def _end(server: LocalServer) -> None:
+    try:
+        server.stop()
+    except TimeoutError as error:
+        _log.error("%s: %s", server.name, error)
+    release_port(server.address.port)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -48,11 +48,9 @@ def _met(ledger: Ledger, window: FaultWindow) -> list[Operation]:
 
 
 def _applied_at(ledger: Ledger, met: Sequence[Operation], at_ns: int) -> dict[str, int]:
-    """Count the steps that had taken effect at `at_ns`, of transactions that were under way then."""
+    """Count the steps that had taken effect at `at_ns`, of the transactions that it met."""
     steps: Counter[str] = Counter()
     for operation in met:
-        if operation.invoked_ns > at_ns:
-            continue
         for tally in ledger.tallies.get(operation.tx, ()):
             applied_ns = ledger.timeline.from_wall(tally.applied_at_ns)
             if applied_ns is not None and applied_ns <= at_ns:

@@ -31,7 +31,7 @@ def judge_landing(window: FaultWindow) -> Landing:
     if healed is None:
         return _not("the run ended before it was healed")
     if healed.error:
-        return _not(f"healing it failed: {healed.error}")
+        return _not(f"not everything about it went well: {healed.error}")
     lacking = next(_lacks(window.plan.proof, injected, healed), None)
     if lacking is not None:
         return _not(lacking)

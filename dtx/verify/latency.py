@@ -18,23 +18,23 @@ def summarise_latency(ledger: Ledger) -> dict[str, LatencySummary]:
     end, else to `before` if it ended before the first fault.
     """
     windows = [window for window in ledger.timeline.windows if window.was_on]
+    first_ns = min((window.begin_ns for window in windows), default=0)
     parts: dict[str, list[Operation]] = {part: [] for part in (BEFORE, DURING, AFTER, ALL)}
-    timeline = ledger.timeline
+    begin_ns, end_ns = ledger.timeline.main_ns, ledger.timeline.main_end_ns
     for operation in ledger.operations.values():
-        if timeline.main_ns <= operation.invoked_ns < timeline.main_end_ns:
-            parts[_part(operation, windows)].append(operation)
+        if begin_ns <= operation.invoked_ns < end_ns:
+            parts[_part(operation, windows, first_ns)].append(operation)
     found = {part: _summary(operations) for part, operations in parts.items()}
     return {part: summary for part, summary in found.items() if summary is not None}
 
 
-def _part(operation: Operation, windows: Sequence[FaultWindow]) -> str:
+def _part(operation: Operation, windows: Sequence[FaultWindow], first_ns: int) -> str:
     if not windows:
         return ALL
     if operation.completed_ns is None:
         return AFTER  # counted nowhere: it has no latency
     if any(w.overlaps(operation.intended_ns, operation.completed_ns) for w in windows):
         return DURING
-    first_ns = min(window.begin_ns for window in windows)
     return BEFORE if operation.completed_ns < first_ns else AFTER
 
 

@@ -4,14 +4,15 @@ import os
 
 import pytest
 
-from dtx.targets.docker_runtime import why_unavailable
+from dtx.core.errors import ProvisionError
+from dtx.targets.docker_images import require_images
 
 
 def require_docker() -> None:
     """Skip the test if the docker runtime can't be used here; fail instead where CI is set."""
-    reason = why_unavailable()
-    if reason is None:
-        return
-    if os.environ.get("CI"):
-        pytest.fail(f"Docker tests must run in CI: {reason}")
-    pytest.skip(reason)
+    try:
+        require_images()
+    except ProvisionError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"Docker tests must run in CI: {error.message}")
+        pytest.skip(error.message)

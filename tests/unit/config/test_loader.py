@@ -181,3 +181,17 @@ def test_absent_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"system\.toml: can't be read") as caught:
         load_system(tmp_path)
     assert "dtx init" in caught.value.hint
+
+
+def test_body_keeps_numbers_and_flags_as_they_are(tmp_path: Path) -> None:
+    shop = load(tmp_path, changed('note = "order of {quantity}"', "count = 2, dry = false"))
+    assert (shop.client.request.json["count"], shop.client.request.json["dry"]) == (2, False)
+
+
+def test_outcome_may_use_a_function_of_jmespath(tmp_path: Path) -> None:
+    text = changed(
+        "ok = \"status == 'CONFIRMED'\"", "ok = \"contains(states, 'DONE') && length(a) > `0`\""
+    )
+    outcome = load(tmp_path, text).client.outcome
+    assert outcome is not None
+    assert outcome.ok.startswith("contains(")

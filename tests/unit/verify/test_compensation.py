@@ -70,3 +70,13 @@ def test_violation_convicts_compensation_alone(
     (finding,) = check_of(verdict, "compensation").findings
     assert deed in finding.summary
     assert finding.tx == "t0002"
+
+
+@pytest.mark.parametrize("applied_s", [(2.1, 2.5), (2.5, 2.1)])
+def test_of_a_doubled_step_the_first_time_counts_in_any_order_of_rows(
+    applied_s: tuple[float, float],
+) -> None:
+    run = refused({}, {PAYMENTS: 2.3})
+    for at_s in applied_s:
+        run.applied("t0002", PAYMENTS, at_s)
+    assert run.judge().violated_checkers == ("exactly-once",)

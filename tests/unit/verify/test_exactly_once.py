@@ -68,6 +68,15 @@ def test_doubled_step_is_not_accused_of_its_amount_too(run: RunBuilder) -> None:
     assert len(check_of(run.judge(), "exactly-once").findings) == 1
 
 
+def test_amount_is_not_judged_at_a_participant_with_a_doubled_step(run: RunBuilder) -> None:
+    run.forget("t0001", PAYMENTS)
+    for _ in range(2):
+        run.applied("t0001", PAYMENTS, 1.2, amount=100)
+    run.applied("t0001", PAYMENTS, 1.2, amount=20, step="fee")
+    (finding,) = check_of(run.judge(), "exactly-once").findings
+    assert "took effect more than once" in finding.summary
+
+
 def test_undone_with_another_amount_convicts(run: RunBuilder) -> None:
     run.effects = [
         row for row in run.effects if not (row.participant == PAYMENTS and row.effect == "undone")

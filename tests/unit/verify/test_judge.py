@@ -159,9 +159,10 @@ def test_latency_without_faults_is_one_part(run: RunBuilder) -> None:
 def test_latency_splits_at_the_faults_and_leaves_out_the_warm_up(run: RunBuilder) -> None:
     run.commit("t0000", -1.0)
     run.commit("t0003", 5.0)
+    run.commit("t0004", 6.0)
     run.fault(Proof.SILENCE, 2.0, 4.0, links=[HELD_LINK])
     counts = {part: summary.count for part, summary in run.judge().latency.items()}
-    assert counts == {"before": 1, "during": 1, "after": 1}
+    assert counts == {"before": 1, "during": 1, "after": 2}
 
 
 def test_same_run_gives_the_same_bytes(run: RunBuilder) -> None:

@@ -149,7 +149,9 @@ def test_participant_with_expected_amount_zero_takes_no_part(run: RunBuilder) ->
 def test_without_participants_atomicity_can_not_decide() -> None:
     run = RunBuilder(participants={})
     run.commit("t0001")
+    run.lose("t0002")
     verdict = run.judge()
+    assert verdict.counts.info_committed == 0
     assert verdict.status is Status.UNKNOWN
     assert check_of(verdict, "atomicity").status is Status.UNKNOWN
     assert "participants" in verdict.reasons[0]

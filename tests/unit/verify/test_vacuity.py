@@ -82,7 +82,7 @@ def test_kill_of_an_idle_system_did_not_land(run: RunBuilder) -> None:
         ({"is_injected": False, "is_over": False}, "never injected"),
         ({"injection_error": "proxy is gone"}, "could not be injected: proxy is gone"),
         ({"is_over": False}, "ended before it was healed"),
-        ({"healing_error": "503"}, "healing it failed: 503"),
+        ({"healing_error": "503"}, "not everything about it went well: 503"),
         ({"is_healed": False}, "nothing proves that orders->payments healed"),
     ],
 )

@@ -1,0 +1,127 @@
+"""`dtx list`: what there is, as a table or as JSON."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dtx.cli.invocation import RUNS, invocation_of
+from dtx.cli.run_names import run_names
+from dtx.core.exit_codes import ExitCode
+
+Kind = Literal["systems", "faults", "variants", "checkers", "runs", "workloads"]
+Row = dict[str, object]
+
+
+def list_things(
+    context: typer.Context,
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    out: Annotated[Path, typer.Option(help="Folder below which run folders are.")] = RUNS,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
+) -> ExitCode:
+    """List systems, faults, variants, checkers, runs or workloads."""
+    listings: dict[Kind, Callable[[], Iterator[Row]]] = {
+        "systems": _systems,
+        "faults": _faults,
+        "variants": _variants,
+        "checkers": _checkers,
+        "runs": lambda: _runs(out),
+        "workloads": _workloads,
+    }
+    output = invocation_of(context).output
+    rows = list(listings[kind]())
+    if json:
+        output.document({kind: rows})
+    elif rows:
+        from dtx.report.tables import listing  # noqa: PLC0415 (rich)
+
+        output.result.print(listing(list(rows[0]), [[_words(v) for v in r.values()] for r in rows]))
+    else:
+        output.progress.print(f"no {kind}{f' below {out}' if kind == 'runs' else ''}")
+    return ExitCode.HOLDS
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return "" if value is None else str(value)
+
+
+def _systems() -> Iterator[Row]:
+    from dtx.config.find import builtin_systems, find_system  # noqa: PLC0415 (start time)
+    from dtx.config.loader import declared  # noqa: PLC0415
+
+    for name in builtin_systems():
+        system = declared(find_system(name))
+        yield {
+            "name": name,
+            "title": system.title,
+            "variants": list(system.offers.variants),
+            "options": list(system.offers.options),
+        }
+
+
+def _faults() -> Iterator[Row]:
+    from dtx.chaos.faults import FAULTS, SUMMARIES  # noqa: PLC0415 (start time)
+
+    for name, summary in SUMMARIES.items():
+        argument = FAULTS[name].argument if name in FAULTS else ""
+        yield {"name": f"{name}:ARG" if argument else name, "what": summary, "ARG": argument}
+
+
+def _variants() -> Iterator[Row]:
+    from dtx.config.find import builtin_systems, find_system  # noqa: PLC0415 (start time)
+    from dtx.config.loader import declared  # noqa: PLC0415
+
+    for system in builtin_systems():
+        for variant in declared(find_system(system)).offers.variants.values():
+            yield {
+                "system": system,
+                "name": variant.name,
+                "what": variant.title,
+                "bug": variant.bug,
+                "breaks": list(variant.breaks),
+                "exposed_by": list(variant.exposed_by),
+            }
+
+
+def _workloads() -> Iterator[Row]:
+    from dtx.config.find import builtin_systems, find_system  # noqa: PLC0415 (start time)
+    from dtx.config.loader import declared  # noqa: PLC0415
+
+    for system in builtin_systems():
+        for name in declared(find_system(system)).offers.workloads:
+            yield {"system": system, "name": name}
+
+
+def _checkers() -> Iterator[Row]:
+    from dtx.verify.registry import CHECKERS  # noqa: PLC0415 (start time)
+
+    for checker in CHECKERS:
+        yield {"name": checker.name, "what": checker.claim}
+
+
+def _runs(out: Path) -> Iterator[Row]:
+    from dtx.core.errors import RecordError  # noqa: PLC0415
+    from dtx.core.run_folder import RunFolder  # noqa: PLC0415 (start time)
+
+    for name in _newest_first(run_names(out)):
+        folder = RunFolder(out / name)
+        try:
+            plan, verdict = folder.read_plan(), folder.read_verdict()
+        except RecordError as error:
+            yield {"name": name, "verdict": "damaged", "broken": [], "command": error.message}
+            continue
+        yield {
+            "name": name,
+            "verdict": verdict.status.value if verdict else "not judged",
+            "broken": list(verdict.violated_checkers) if verdict else [],
+            "command": " ".join(plan.command),
+        }
+
+
+def _newest_first(names: Sequence[str]) -> list[str]:
+    return list(reversed(names))

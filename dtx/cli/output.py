@@ -1,0 +1,73 @@
+"""Where commands write: the result to stdout, progress and errors to stderr; plain when nobody looks."""
+
+import contextlib
+import re
+import sys
+from dataclasses import dataclass
+from typing import IO, cast
+
+from rich.console import Console
+
+from dtx.cli.streams import forget_stdout
+
+_BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
+_PIPED_WIDTH = 10_000
+"""Nothing is wrapped in a pipe: a line is a line."""
+
+
+class _Sink(Console):
+    """A console whose reader may go away: what a run proved is still its exit code (not 1, as rich would say)."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on."""
+        self.quiet = True
+        forget_stdout()
+
+
+class _Trimmed:
+    """A stream without the blanks that tables pad their lines with."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        """Write whole lines, as rich does, without the blanks at their ends."""
+        return self._file.write(_BLANKS.sub("", text))
+
+
+def console_for(file: IO[str]) -> Console:
+    """Return a console on an open stream; NO_COLOR and TERM=dumb are honoured."""
+    # rich takes FORCE_COLOR for a terminal; a pipe must stay free of control codes whatever is set.
+    is_terminal = file.isatty()
+    return _Sink(
+        file=file if is_terminal else cast("IO[str]", _Trimmed(file)),
+        force_terminal=is_terminal,
+        width=None if is_terminal else _PIPED_WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The two consoles of one command."""
+
+    result: Console
+    progress: Console
+
+    @classmethod
+    def standard(cls) -> "Output":
+        """Return consoles on stdout and stderr."""
+        return cls(console_for(sys.stdout), console_for(sys.stderr))
+
+    def document(self, document: object) -> None:
+        """Print one JSON document and nothing else."""
+        from dtx.report.json_document import encode  # noqa: PLC0415 (msgspec)
+
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(encode(document).decode())
+            sys.stdout.flush()

@@ -1,0 +1,216 @@
+"""`dtx run SYSTEM`: one experiment, from plan to verdict."""
+
+import contextlib
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from dtx.cli import completion
+from dtx.cli.invocation import RUNS, Invocation, invocation_of
+from dtx.cli.system_options import own_flags, read_options
+from dtx.core.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from dtx.config.model import Selection
+    from dtx.core.events import TrialEvent, TrialFinished
+    from dtx.core.run_folder import Plan
+    from dtx.experiment.settings import ExperimentSettings
+    from dtx.report.progress import Reporter
+
+    Trial = Generator[TrialEvent, None, None]
+
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""A system declares options of its own, which are known only once its file is read."""
+
+LARGEST_SEED = 999_999
+
+
+def run(
+    context: typer.Context,
+    system: Annotated[
+        str,
+        typer.Argument(
+            help="A built-in system, or the path of a folder with system.toml.",
+            autocompletion=completion.systems,
+        ),
+    ],
+    *,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME[:ARG][@SCOPE][,at=2s][,for=5s], joined with +; repeatable. Default: none.",
+            autocompletion=completion.faults,
+        ),
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            help="A variant of the system that is broken on purpose.",
+            autocompletion=completion.variants,
+        ),
+    ] = None,
+    workload: Annotated[str | None, typer.Option(help="A workload that the system offers.")] = None,
+    rate: Annotated[float, typer.Option(help="Transactions submitted a second.")] = 50.0,
+    duration: Annotated[float, typer.Option(help="Seconds of the main phase.")] = 10.0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of all chance in the run; drawn and printed if absent.")
+    ] = None,
+    runtime: Annotated[
+        Literal["auto", "docker", "local"], typer.Option(help="Where the servers run.")
+    ] = "auto",
+    out: Annotated[Path, typer.Option(help="Folder below which run folders are made.")] = RUNS,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write the verdict as JUnit XML to this file.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress; one line for the verdict.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what would be done, and stop.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print the traceback of an error.")
+    ] = False,
+) -> ExitCode:
+    """Run one experiment and prove what it did to the transactions.
+
+    A system's own options stand behind its name: --transport kafka. `dtx show SYSTEM` lists them.
+    """
+    del debug  # `main` looks for it
+    from dtx.experiment.settings import ExperimentSettings  # noqa: PLC0415 (heavy)
+    from dtx.targets.provision import RuntimeName  # noqa: PLC0415 (heavy)
+
+    invocation = invocation_of(context)
+    settings = ExperimentSettings(
+        system=system,
+        selection=select(context, system, variant=variant, workload=workload),
+        faults=tuple(fault or ("none",)),
+        seed=random.SystemRandom().randint(1, LARGEST_SEED) if seed is None else seed,
+        rate=rate,
+        duration_s=duration,
+        runtime=RuntimeName(runtime),
+        out=out,
+    )
+    if plan:
+        return _print_plan(invocation, settings, is_json=json)
+    finished = _run(invocation, settings, is_quiet=quiet)
+    if junit is not None:
+        _write_junit(junit, finished)
+    _print(invocation, finished, is_json=json, is_quiet=quiet)
+    return finished.verdict.status.exit_code
+
+
+def select(
+    context: typer.Context, system: str, *, variant: str | None, workload: str | None
+) -> "Selection":
+    """Return the overlays that the command line chooses, with the system's own options.
+
+    Raises:
+        UsageError, ConfigError: no such system, or no such option.
+    """
+    from dtx.config.find import find_system  # noqa: PLC0415 (start time)
+    from dtx.config.loader import declared  # noqa: PLC0415
+    from dtx.config.model import Selection  # noqa: PLC0415
+
+    offers = declared(find_system(system)).offers
+    options = read_options(context.args, offers.options, own_flags(context))
+    return Selection(workload=workload, options=options, variant=variant)
+
+
+def _run(
+    invocation: Invocation, settings: "ExperimentSettings", *, is_quiet: bool
+) -> "TrialFinished":
+    from dtx.core.errors import InternalError  # noqa: PLC0415
+    from dtx.core.events import TrialFinished, TrialPlanned  # noqa: PLC0415
+    from dtx.experiment.session import run_experiment  # noqa: PLC0415 (heavy)
+
+    finished: TrialFinished | None = None
+    with (
+        _reporter(invocation, is_quiet=is_quiet) as reporter,
+        contextlib.closing(cast("Trial", run_experiment(settings))) as events,
+    ):
+        for event in events:
+            if isinstance(event, TrialPlanned):
+                invocation.folder = event.folder
+            elif isinstance(event, TrialFinished):
+                finished = event
+            reporter.see(event)
+    if finished is None:
+        raise InternalError("the trial ended without a verdict")
+    return finished
+
+
+def _reporter(invocation: Invocation, *, is_quiet: bool) -> "Reporter":
+    from dtx.report.live import LiveView  # noqa: PLC0415 (start time)
+    from dtx.report.progress import NoProgress, PlainProgress  # noqa: PLC0415
+
+    if is_quiet:
+        return NoProgress()
+    console = invocation.output.progress
+    return LiveView(console, _links_of) if console.is_terminal else PlainProgress(console)
+
+
+def _links_of(plan: "Plan") -> Sequence[str]:
+    from dtx.experiment.judging import planned_system  # noqa: PLC0415 (heavy)
+
+    return [link.name for link in planned_system(plan).links]
+
+
+def _print_plan(
+    invocation: Invocation, settings: "ExperimentSettings", *, is_json: bool
+) -> ExitCode:
+    import msgspec  # noqa: PLC0415
+
+    from dtx.chaos.describe import describe  # noqa: PLC0415
+    from dtx.experiment.planning import plan_experiment  # noqa: PLC0415 (heavy)
+    from dtx.report.headline import particulars, subject  # noqa: PLC0415
+    from dtx.report.wording import command_line  # noqa: PLC0415
+
+    planned = plan_experiment(settings)
+    if is_json:
+        invocation.output.document(msgspec.to_builtins(planned.plan))
+        return ExitCode.HOLDS
+    console = invocation.output.result
+    console.print(subject(planned.plan))
+    for line in particulars(planned.plan):
+        console.print(line)
+    console.print(f"runtime {planned.runtime.name.value}: {planned.runtime.reason}")
+    for window in planned.plan.schedule.windows:
+        console.print(f"  {describe(window)}")
+    console.print(f"run it: {command_line(planned.plan.command)}")
+    return ExitCode.HOLDS
+
+
+def _print(
+    invocation: Invocation, finished: "TrialFinished", *, is_json: bool, is_quiet: bool
+) -> None:
+    from dtx.report.headline import headline  # noqa: PLC0415
+    from dtx.report.json_document import run_document  # noqa: PLC0415
+    from dtx.report.terminal import print_report  # noqa: PLC0415
+
+    plan, verdict, folder = finished.plan, finished.verdict, finished.folder
+    if is_json:
+        invocation.output.document(run_document(plan, verdict, folder))
+    elif is_quiet:
+        invocation.output.result.print(headline(plan, verdict))
+    else:
+        print_report(invocation.output.result, plan, verdict, folder)
+
+
+def _write_junit(path: Path, finished: "TrialFinished") -> None:
+    from dtx.core.errors import UsageError  # noqa: PLC0415
+    from dtx.report.junit import junit_xml  # noqa: PLC0415
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(junit_xml(finished.plan, finished.verdict, finished.took_s))
+    except OSError as error:
+        raise UsageError(f"--junit {path}: can't be written: {error.strerror}") from error

@@ -1,0 +1,56 @@
+"""How a run is named on the command line: `latest`, a folder's name below .dtx/runs, or its path."""
+
+import difflib
+from pathlib import Path
+
+from dtx.core.errors import UsageError
+
+LATEST = "latest"
+PLAN_FILE = "plan.json"
+
+
+def run_names(runs: Path) -> list[str]:
+    """Return the names of the run folders below `runs`, oldest first (they begin with the time)."""
+    if not runs.is_dir():
+        return []
+    return sorted(
+        folder.name
+        for folder in runs.iterdir()
+        if not folder.is_symlink() and (folder / PLAN_FILE).is_file()
+    )
+
+
+def is_run(name: str, runs: Path) -> bool:
+    """Whether the word names a run: `latest`, a folder with plan.json, or the name of one below `runs`."""
+    return name == LATEST or _has_plan(Path(name)) or _has_plan(runs / name)
+
+
+def find_run(name: str, runs: Path) -> Path:
+    """Return the run folder; a path counts before a name below `runs`.
+
+    Raises:
+        UsageError: there is no such run, with the nearest name.
+    """
+    if name != LATEST and _has_plan(Path(name)):
+        return Path(name)
+    if _has_plan(runs / name):
+        # `latest` is a link: the folder's own name is what the user wants to see.
+        return runs / (runs / name).readlink() if (runs / name).is_symlink() else runs / name
+    names = run_names(runs)
+    if not names:
+        raise UsageError(
+            f"there is no run {name!r}: no run folders below {runs}",
+            hint="`dtx run saga --fault partition` makes one; give a path, or --out DIR",
+        )
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    raise UsageError(
+        f"there is no run {name!r} below {runs}",
+        hint=f"did you mean {near[0]}?" if near else "`dtx list runs` names them",
+    )
+
+
+def _has_plan(folder: Path) -> bool:
+    try:
+        return (folder / PLAN_FILE).is_file()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False

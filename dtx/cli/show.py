@@ -1,0 +1,165 @@
+"""`dtx show`: one system, or one run with the story of any of its transactions."""
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dtx.cli import completion
+from dtx.cli.invocation import RUNS, Invocation, invocation_of
+from dtx.cli.run import select
+from dtx.cli.run_names import LATEST, find_run, is_run, run_names
+from dtx.core.errors import UsageError
+from dtx.core.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from dtx.core.run_folder import RunFolder
+
+
+def show(
+    context: typer.Context,
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A system, or a run folder's path, name or `latest`.",
+            autocompletion=lambda incomplete: (
+                completion.systems(incomplete) + completion.runs(incomplete)
+            ),
+        ),
+    ],
+    *,
+    tx: Annotated[
+        str | None, typer.Option(help="Tell the story of this transaction of the run.")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Show the system as this variant changes it.")
+    ] = None,
+    workload: Annotated[
+        str | None, typer.Option(help="Show the system as this workload changes it.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder below which run folders are.")] = RUNS,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
+) -> ExitCode:
+    """Show a system (topology, contract, what it offers) or a run (plan, faults, a story).
+
+    A built-in system's name is a system. `latest`, a folder with plan.json, and the name of a run folder are
+    a run. Everything else is a system's path.
+    """
+    invocation = invocation_of(context)
+    if _names_run(what, out):
+        if variant or workload or context.args:
+            raise UsageError(
+                f"{what} is a run: it has its variant and options already",
+                hint="leave --variant, --workload and the system's options out",
+            )
+        return _show_run(invocation, find_run(what, out), tx, is_json=json)
+    if tx is not None:
+        raise UsageError(
+            f"{what} is no run, and only a run has transactions",
+            hint="dtx show latest --tx ID; `dtx list runs` names the runs",
+        )
+    return _show_system(context, invocation, what, variant, workload, is_json=json)
+
+
+def _names_run(what: str, out: Path) -> bool:
+    """Tell a run from a system.
+
+    Raises:
+        UsageError: it is neither, with the nearest of both.
+    """
+    from dtx.config.find import builtin_systems  # noqa: PLC0415 (start time)
+
+    systems = builtin_systems()
+    if what in systems:
+        return False
+    if is_run(what, out):
+        return True
+    if what == LATEST or not ("/" in what or Path(what).is_dir()):
+        known = [*systems, *run_names(out)]
+        near = difflib.get_close_matches(what, known, n=1, cutoff=0.4)
+        raise UsageError(
+            f"{what!r} is neither a system nor a run below {out}",
+            hint=f"did you mean {near[0]}?" if near else "see `dtx list systems`, `dtx list runs`",
+        )
+    return False
+
+
+def _show_system(
+    context: typer.Context,
+    invocation: Invocation,
+    name: str,
+    variant: str | None,
+    workload: str | None,
+    *,
+    is_json: bool,
+) -> ExitCode:
+    from dtx.config.find import find_system  # noqa: PLC0415 (start time)
+    from dtx.config.loader import load_system  # noqa: PLC0415
+    from dtx.report.system_page import print_system, system_document  # noqa: PLC0415
+
+    selection = select(context, name, variant=variant, workload=workload)
+    system = load_system(find_system(name), selection)
+    if is_json:
+        invocation.output.document(system_document(system))
+    else:
+        print_system(invocation.output.result, system)
+    return ExitCode.HOLDS
+
+
+def _show_run(invocation: Invocation, path: Path, tx: str | None, *, is_json: bool) -> ExitCode:
+    from dtx.core.run_folder import RunFolder  # noqa: PLC0415 (start time)
+
+    folder = RunFolder(path)
+    return (
+        _show_plan(invocation, folder, is_json=is_json)
+        if tx is None
+        else _show_story(invocation, folder, tx, is_json=is_json)
+    )
+
+
+def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) -> ExitCode:
+    import msgspec  # noqa: PLC0415
+
+    from dtx.chaos.describe import describe  # noqa: PLC0415
+    from dtx.report.headline import headline, particulars, subject  # noqa: PLC0415
+    from dtx.report.terminal import footer  # noqa: PLC0415
+
+    plan, verdict = folder.read_plan(), folder.read_verdict()
+    if is_json:
+        invocation.output.document(
+            {"plan": msgspec.to_builtins(plan), "verdict": msgspec.to_builtins(verdict)}
+        )
+        return ExitCode.HOLDS
+    console = invocation.output.result
+    if verdict is None:
+        console.print(f"{subject(plan)}: not judged; `dtx check {folder.path}` judges it")
+    else:
+        console.print(headline(plan, verdict))
+    for line in particulars(plan):
+        console.print(line)
+    console.print("faults:" if plan.schedule.windows else "faults: none")
+    for window in plan.schedule.windows:
+        console.print(f"  {describe(window)}")
+    if verdict is not None:
+        for finding_tx in verdict.stories:
+            console.print(f"convicted: {finding_tx}; its story: --tx {finding_tx}")
+        for line in footer(plan, verdict, folder.path):
+            console.print(line)
+    return ExitCode.HOLDS
+
+
+def _show_story(invocation: Invocation, folder: "RunFolder", tx: str, *, is_json: bool) -> ExitCode:
+    import msgspec  # noqa: PLC0415
+
+    from dtx.experiment.stories import story_of  # noqa: PLC0415 (heavy)
+    from dtx.report.violation import story_table  # noqa: PLC0415
+
+    story = story_of(folder, tx)
+    if is_json:
+        invocation.output.document({"tx": tx, "story": msgspec.to_builtins(story)})
+    else:
+        invocation.output.result.print(story_table(story))
+    return ExitCode.HOLDS

@@ -1,0 +1,140 @@
+"""One system on a page: what runs, who talks to whom, what it claims, and what can be chosen."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from dtx.config.model import CLIENT, Contract, Invariant, Query, System, Worker
+from dtx.report import colours
+from dtx.report.tables import listing
+from dtx.report.wording import clean
+
+
+def print_system(console: Console, system: System) -> None:
+    """Print the page."""
+    for part in _page(system):
+        console.print(part, markup=False, highlight=False)
+
+
+def system_document(system: System) -> dict[str, Any]:
+    """Return the same as plain values."""
+    return {
+        "name": system.name,
+        "title": system.title,
+        "databases": {
+            name: {
+                "kind": database.kind.value,
+                "observe": [shape.value for shape in database.observe],
+                "residue": list(database.residue),
+            }
+            for name, database in system.databases.items()
+        },
+        "workers": {
+            name: {"role": worker.role, "crash_points": list(worker.crash_points)}
+            for name, worker in system.workers.items()
+        },
+        "links": [link.name for link in system.links],
+        "participants": _participants(system),
+        "contract": {
+            "claims": list(_claims(system.contract)),
+            "invariants": [invariant.name for invariant in system.contract.invariants],
+        },
+        "workloads": list(system.workloads),
+        "options": {
+            name: {"default": option.default, "values": list(option.values)}
+            for name, option in system.options.items()
+        },
+        "variants": {
+            name: {
+                "title": variant.title,
+                "bug": variant.bug,
+                "breaks": list(variant.breaks),
+                "exposed_by": list(variant.exposed_by),
+            }
+            for name, variant in system.variants.items()
+        },
+    }
+
+
+def _page(system: System) -> Iterator[RenderableType]:
+    yield Text(f"{system.name}: {clean(system.title)}", style=colours.HEADING)
+    yield _heading("Who talks to whom")
+    for source in (CLIENT, *system.nodes):
+        to = [link.destination for link in system.links if link.source == source]
+        if to:
+            yield Text(f"  {source} -> {', '.join(to)}")
+    yield _heading("Databases")
+    for name, database in system.databases.items():
+        shapes = ", ".join(shape.value for shape in database.observe) or "nothing"
+        residue = f"; residue: {', '.join(database.residue)}" if database.residue else ""
+        yield Text(f"  {name} ({database.kind.value}) says {shapes}{residue}")
+    yield _heading("Workers")
+    for name, worker in system.workers.items():
+        yield Text(f"  {name}{_role(worker)}")
+        if worker.crash_points:
+            yield Text(f"    crash points: {', '.join(worker.crash_points)}")
+    yield _heading("A transaction")
+    request = system.client.request
+    fields = ", ".join(system.client.fields)
+    yield Text(f"  {request.method}, fields {fields or 'none'}")
+    for name, amount in _participants(system).items():
+        yield Text(f"  leaves {amount} at {name}")
+    yield from _contract(system.contract)
+    yield from _offers(system)
+
+
+def _contract(contract: Contract) -> Iterator[RenderableType]:
+    yield _heading("Contract")
+    for claim in _claims(contract):
+        yield Text(f"  {claim}")
+    for invariant in contract.invariants:
+        yield Text(f"  {clean(invariant.name)} ({_sides(invariant)})")
+
+
+def _offers(system: System) -> Iterator[RenderableType]:
+    if system.workloads:
+        yield _heading("Workloads")
+        yield Text(f"  {', '.join(system.workloads)}")
+    if system.options:
+        yield _heading("Options")
+        for name, option in system.options.items():
+            yield Text(f"  --{name} {'|'.join(option.values)}   (default {option.default})")
+    if system.variants:
+        yield _heading("Variants, broken on purpose")
+        rows = [
+            [f"  {v.name}", v.bug, ", ".join(v.breaks), ", ".join(v.exposed_by), v.title]
+            for v in system.variants.values()
+        ]
+        yield listing(["  name", "bug", "breaks", "exposed by", "what it does"], rows)
+
+
+def _claims(contract: Contract) -> Iterator[str]:
+    claims = {
+        "atomic: all participants or none": contract.is_atomic,
+        "durable: acknowledged stays, refused leaves nothing": contract.is_durable,
+        "exactly once: no step takes effect twice": contract.is_exactly_once,
+        "compensating: undone in reverse order": contract.is_compensating,
+    }
+    yield from (words for words, is_claimed in claims.items() if is_claimed)
+    if contract.converges_within_s is not None:
+        yield f"converges: quiet within {contract.converges_within_s:g} s after healing"
+
+
+def _participants(system: System) -> Mapping[str, str]:
+    return {name: amount.text for name, amount in system.client.participants.items()}
+
+
+def _sides(invariant: Invariant) -> str:
+    right = invariant.right
+    where = right.database if isinstance(right, Query) else str(right)
+    return f"{invariant.left.database} {invariant.compare} {where}"
+
+
+def _role(worker: Worker) -> str:
+    return f", {worker.role}" if worker.role else ""
+
+
+def _heading(words: str) -> Text:
+    return Text(words, style=colours.HEADING)

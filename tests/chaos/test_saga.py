@@ -1,0 +1,86 @@
+"""The saga under real faults on real servers: the reference holds, every variant is convicted by exactly its checkers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dtx.config.find import find_system
+from dtx.config.loader import load_system
+from dtx.config.model import Variant
+from dtx.core.verdict import Status
+from dtx.experiment.session import Session
+from dtx.targets.provision import RuntimeName
+from tests.support.runs import open_session, run_one, run_until_landed, settings_for
+
+RUNTIMES = [
+    pytest.param(RuntimeName.LOCAL, marks=pytest.mark.local),
+    pytest.param(RuntimeName.DOCKER, marks=pytest.mark.docker),
+]
+SEEDS = (1, 2, 3)
+FAULTS = (
+    "partition",
+    "lose-reply",
+    "kill@orders",
+    "kill@payments",
+    "kill@payments-db",
+    "crash-at:after-reply-debit@orders",
+)
+VARIANTS = tuple(load_system(find_system("saga")).variants.values())
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> RuntimeName:
+    chosen: RuntimeName = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def reference(
+    runtime: RuntimeName, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Session, Path]]:
+    out = tmp_path_factory.mktemp("runs")
+    with open_session(settings_for(fault="none", seed=1, out=out, runtime=runtime)) as session:
+        yield session, out
+
+
+def test_reference_without_fault_holds(
+    runtime: RuntimeName, reference: tuple[Session, Path]
+) -> None:
+    session, out = reference
+    verdict = run_one(session, settings_for(fault="none", seed=1, out=out, runtime=runtime)).verdict
+    assert verdict.status is Status.HOLDS, verdict.reasons
+    assert verdict.counts.ok > 0
+    assert verdict.counts.fail > 0, "business refusals belong to the workload"
+    assert verdict.counts.compensated > 0, "compensation runs without any fault"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_reference_under_fault_holds_and_fault_landed(
+    runtime: RuntimeName, reference: tuple[Session, Path], fault: str
+) -> None:
+    session, out = reference
+    tries = [settings_for(fault=fault, seed=s, out=out, runtime=runtime) for s in SEEDS]
+    verdict = run_until_landed(session, tries).verdict
+    assert verdict.status is Status.HOLDS, verdict.reasons
+    assert verdict.coverage
+    assert all(window.has_landed for window in verdict.coverage)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_variant_holds_without_fault_and_is_convicted_under_its_fault(
+    runtime: RuntimeName, variant: Variant, tmp_path: Path
+) -> None:
+    first = settings_for(fault="none", seed=1, out=tmp_path, runtime=runtime, variant=variant.name)
+    with open_session(first) as session:
+        assert run_one(session, first).verdict.status is Status.HOLDS
+        for fault in variant.exposed_by:
+            tries = [
+                settings_for(
+                    fault=fault, seed=s, out=tmp_path, runtime=runtime, variant=variant.name
+                )
+                for s in SEEDS
+            ]
+            finished = run_until_landed(session, tries)
+            assert finished.verdict.violated_checkers == tuple(sorted(variant.breaks))
+            assert finished.verdict.stories, "a violation has a story"

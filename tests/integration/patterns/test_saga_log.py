@@ -1,0 +1,108 @@
+"""The saga log in a real database: transitions compare and set, and what belongs to them comes with them."""
+
+import asyncio
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from dtx.patterns.common import database as database_module
+from dtx.patterns.common.database import Database
+from dtx.patterns.saga.saga_log import Order, Saga, SagaLog, State
+from tests.integration.patterns.saga_system import Databases
+from tests.integration.patterns.tcp_link import Mode, tcp_link
+
+pytestmark = pytest.mark.local
+
+
+def an_order(tx: str) -> Order:
+    return Order(tx=tx, customer="ann", sku="apple", quantity=2, price=150)
+
+
+def entries(databases: Databases, tx: str) -> list[str]:
+    query = f"select seq || ' ' || entry from saga_log where tx = '{tx}' order by seq"
+    return [row[0] for row in databases.rows("orders-db", query)]
+
+
+def test_of_many_who_move_a_saga_from_one_state_one_does(databases: Databases) -> None:
+    async def main() -> list[Saga | None]:
+        async with Database(databases.url("orders-db")) as database:
+            log = SagaLog(database)
+            assert await log.start(an_order("cas-1"))
+            saga = Saga(order=an_order("cas-1"), state=State.STARTED)
+            moves = (log.move(saga, State.DEBITED, f"by {n}") for n in range(8))
+            return list(await asyncio.gather(*moves))
+
+    moved = asyncio.run(main())
+    assert len([saga for saga in moved if saga]) == 1
+    assert len(entries(databases, "cas-1")) == 2
+
+
+def test_stale_transition_writes_neither_log_nor_order_nor_effect(databases: Databases) -> None:
+    async def main() -> None:
+        async with Database(databases.url("orders-db")) as database:
+            log = SagaLog(database)
+            await log.start(an_order("cas-2"))
+            saga = Saga(order=an_order("cas-2"), state=State.STARTED)
+            assert await log.move(saga, State.REJECTED, "debit refused")
+            stale = replace(saga, state=State.RESERVED)
+            assert await log.move(stale, State.CONFIRMED, "late") is None
+            assert await log.load("cas-2") == replace(saga, state=State.REJECTED)
+
+    asyncio.run(main())
+    assert entries(databases, "cas-2") == ["1 STARTED", "2 REJECTED: debit refused"]
+    assert databases.rows("orders-db", "select status from orders where tx = 'cas-2'") == [
+        ("REJECTED",)
+    ]
+    assert databases.rows("orders-db", "select 1 from order_effects where tx = 'cas-2'") == []
+
+
+def test_order_started_again_changes_nothing_and_stays_unfinished(databases: Databases) -> None:
+    async def main() -> None:
+        async with Database(databases.url("orders-db")) as database:
+            log = SagaLog(database)
+            assert [await log.start(an_order("cas-3")) for _ in range(2)] == [True, False]
+            assert "cas-3" in {saga.tx for saga in await log.unfinished()}
+
+    asyncio.run(main())
+    assert entries(databases, "cas-3") == ["1 STARTED"]
+
+
+def test_stuck_saga_is_in_the_residue_until_it_moves(databases: Databases) -> None:
+    stuck = "select tx from sagas where stuck_since is not null"
+
+    async def main() -> None:
+        async with Database(databases.url("orders-db")) as database:
+            log = SagaLog(database)
+            await log.start(an_order("cas-4"))
+            saga = Saga(order=an_order("cas-4"), state=State.STARTED)
+            await log.mark_stuck(saga)
+            assert databases.rows("orders-db", stuck) == [("cas-4",)]
+            await log.move(saga, State.DEBITED, "payments did it")
+
+    asyncio.run(main())
+    assert databases.rows("orders-db", stuck) == []
+
+
+def test_statement_on_a_silent_link_fails_at_its_deadline(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "DEADLINE_S", 0.2)
+    port = databases.server.address.port
+
+    async def main(url: str, hurt: Mode) -> float:
+        async with Database(url) as database:
+            await database.fetch("select 1")
+            link.set(hurt)
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            with pytest.raises(psycopg.OperationalError):
+                await database.fetch("select 1")
+            took_s = loop.time() - begun
+            link.set(Mode.PASS)
+            await database.fetch("select 1")
+            return took_s
+
+    with tcp_link(port) as link:
+        url = databases.url("orders-db").replace(f":{port}/", f":{link.port}/")
+        assert 0.1 < asyncio.run(main(url, Mode.SILENT)) < 1.0

@@ -1,0 +1,56 @@
+"""Whole experiments for tests: real servers, real workers, real faults."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dtx.config.model import Selection
+from dtx.core.events import TrialFinished
+from dtx.core.verdict import Status
+from dtx.experiment.planning import resolve_system
+from dtx.experiment.session import Session
+from dtx.experiment.settings import ExperimentSettings
+from dtx.targets.provision import RuntimeName, choose_runtime
+
+DURATION_S = 2.0
+
+
+def settings_for(
+    *,
+    fault: str,
+    seed: int,
+    out: Path,
+    runtime: RuntimeName,
+    variant: str | None = None,
+    system: str = "saga",
+    duration_s: float = DURATION_S,
+) -> ExperimentSettings:
+    return ExperimentSettings(
+        system=system,
+        selection=Selection(variant=variant),
+        faults=(fault,),
+        seed=seed,
+        duration_s=duration_s,
+        runtime=runtime,
+        out=out,
+    )
+
+
+def open_session(settings: ExperimentSettings) -> Session:
+    return Session(resolve_system(settings), choose_runtime(settings.runtime))
+
+
+def run_one(session: Session, settings: ExperimentSettings) -> TrialFinished:
+    *_, last = session.trial(settings)
+    assert isinstance(last, TrialFinished)
+    return last
+
+
+def run_until_landed(session: Session, settings: Sequence[ExperimentSettings]) -> TrialFinished:
+    """Run one seed after another until the fault met live traffic: only such a run proves anything."""
+    finished: TrialFinished | None = None
+    for one in settings:
+        finished = run_one(session, one)
+        if finished.verdict.status is not Status.UNKNOWN:
+            break
+    assert finished is not None
+    return finished

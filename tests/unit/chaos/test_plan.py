@@ -1,0 +1,213 @@
+"""From --fault texts to a schedule: scopes, times, draws, and errors that help."""
+
+import pytest
+
+from dtx.chaos.describe import describe, describe_schedule
+from dtx.chaos.plan import parse_schedule
+from dtx.core.errors import UsageError
+from dtx.core.schedule import Layer, Proof, Schedule, Window
+from tests.support.systems import order_system
+
+SYSTEM = order_system()
+INNER = {link.name for link in SYSTEM.links if link.source != "client"}
+
+
+def plan(*texts: str, seed: int = 7, duration_s: float = 10) -> Schedule:
+    return parse_schedule(texts, SYSTEM, seed=seed, duration_s=duration_s)
+
+
+def one(text: str, **settings: int) -> Window:
+    (window,) = plan(text, **settings).windows
+    return window
+
+
+def refused(*texts: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        plan(*texts)
+    return caught.value
+
+
+def test_none_and_nothing_are_empty_schedules() -> None:
+    assert plan("none").windows == ()
+    assert plan().windows == ()
+    assert plan("none").text == "none"
+
+
+def test_a_link_fault_without_scope_ranks_the_inner_links_and_takes_one_with_traffic() -> None:
+    window = one("partition")
+    assert set(window.targets) == INNER
+    assert (window.take, window.needs_traffic) == (1, True)
+    assert (window.layer, window.proof) == (Layer.LINK, Proof.SILENCE)
+
+
+@pytest.mark.parametrize(
+    ("scope", "links"),
+    [
+        ("orders->payments", {"orders->payments"}),
+        ("orders->*", {"orders->orders-db", "orders->payments", "orders->inventory"}),
+        ("*->payments", {"orders->payments"}),
+        ("payments", {"orders->payments", "payments->payments-db"}),
+        ("*", INNER),
+        ("client", {"client->orders"}),
+        ("client->*", {"client->orders"}),
+        ("coordinator", {x for x in {*INNER, "client->orders"} if "orders" in x.split("->")}),
+        (
+            "databases",
+            {"orders->orders-db", "payments->payments-db", "inventory->inventory-db"},
+        ),
+        ("workers", {*INNER, "client->orders"}),
+    ],
+)
+def test_a_link_fault_with_scope_hurts_all_its_links_at_once(scope: str, links: set[str]) -> None:
+    window = one(f"partition@{scope}")
+    assert set(window.targets) == links
+    assert (window.take, window.needs_traffic) == (0, False)
+
+
+def test_a_kill_without_scope_draws_one_of_all_nodes() -> None:
+    drawn = {one("kill", seed=seed).targets for seed in range(60)}
+    assert drawn == {(node,) for node in SYSTEM.nodes}
+
+
+@pytest.mark.parametrize(
+    ("scope", "nodes"),
+    [
+        ("databases", set(SYSTEM.databases)),
+        ("workers", set(SYSTEM.workers)),
+        ("coordinator", {"orders"}),
+        ("payments-db", {"payments-db"}),
+    ],
+)
+def test_a_kill_with_scope_draws_one_of_it(scope: str, nodes: set[str]) -> None:
+    drawn = {one(f"kill@{scope}", seed=seed).targets for seed in range(40)}
+    assert drawn == {(node,) for node in nodes}
+
+
+def test_a_node_named_like_an_aggregate_wins() -> None:
+    renamed = SYSTEM.workers["payments"]
+    workers = {**SYSTEM.workers, "coordinator": renamed}
+    system = type(SYSTEM)(
+        **{f: getattr(SYSTEM, f) for f in SYSTEM.__slots__} | {"workers": workers}
+    )
+    window = parse_schedule(["kill@coordinator"], system, seed=1, duration_s=10).windows[0]
+    assert window.targets == ("coordinator",)
+
+
+def test_a_crash_point_is_armed_in_the_workers_that_declare_it() -> None:
+    window = one("crash-at:before-answer")
+    assert window.targets == ("orders", "payments")
+    assert (window.arg, window.name, window.take) == ("before-answer", "crash-at:before-answer", 0)
+    assert one("crash-at:before-answer@payments").targets == ("payments",)
+
+
+def test_the_pass_of_a_crash_point_is_drawn_from_one_to_five() -> None:
+    drawn = {one("crash-at:before-answer", seed=seed).nth for seed in range(60)}
+    assert drawn == {1, 2, 3, 4, 5}
+    assert {one("kill", seed=seed).nth for seed in range(20)} == {1}
+
+
+@pytest.mark.parametrize(
+    ("times", "at_s", "until_s"),
+    [
+        ("", 2.5, 7.5),
+        (",at=2s,for=5s", 2, 7),
+        (",at=500ms,for=1.5", 0.5, 2),
+        (",for=1s,at=9s", 9, 10),
+        (",at=1", 1, 6),
+        (",at=8", 8, 10),
+        (",for=2", 2.5, 4.5),
+        (",for=9s", 1, 10),
+        (",for=10s", 0, 10),
+        (",at=0,for=.5", 0, 0.5),
+    ],
+)
+def test_times(times: str, at_s: float, until_s: float) -> None:
+    window = one(f"partition@payments{times}")
+    assert [window.at_s, window.until_s] == pytest.approx([at_s, until_s])
+
+
+def test_windows_are_in_order_of_time_whatever_the_order_of_words() -> None:
+    windows = plan("kill@orders,at=6,for=1+partition@payments,at=1,for=1", "kill@orders,at=3,for=1")
+    assert [w.at_s for w in windows.windows] == [1, 3, 6]
+    assert [w.index for w in windows.windows] == [0, 1, 2]
+
+
+def test_overlapping_draws_avoid_each_other() -> None:
+    for seed in range(40):
+        first, second = plan("kill@workers+kill@workers", seed=seed).windows
+        assert first.targets != second.targets
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("partiton", "no fault named 'partiton'", 'did you mean "partition"?'),
+        ("kill@paymnts", "named 'paymnts'", 'did you mean "payments"?'),
+        ("partition@orders->paymnts", "no link named", 'did you mean "orders->payments"?'),
+        ("crash-at:before-anser", "no crash point", 'did you mean "before-answer"?'),
+        ("crash-at", "needs a crash point", "dtx show"),
+        ("crash-at:after-debit-before-log@payments", "no worker in @payments", "orders"),
+        ("kill:hard", "takes no argument", "write kill"),
+        ("kill@orders->payments", "is a link", "name one of"),
+        ("kill@", "nothing stands behind the @", "grammar"),
+        ("", "name is missing", "grammar"),
+        ("kill+", "name is missing", "grammar"),
+        ("kill,at=12s", "outside a run of 10 s", "--duration"),
+        ("kill,at=6s,for=5s", "after the run of 10 s", "--duration"),
+        ("kill,for=11s", "after the run of 10 s", "--duration"),
+        ("kill,for=0", "hurts nothing", "give it some time"),
+        ("kill,at=soon", "'soon' is no time", "500ms"),
+        ("kill,at=-1", "'-1' is no time", "500ms"),
+        ("kill,at=nan", "'nan' is no time", "500ms"),
+        ("kill,at=1,at=2", "at is given twice", "leave one"),
+        ("kill,fro=2s", "no setting named 'fro'", 'did you mean "for"?'),
+        ("kill,every=3s", "is not there yet", "joined with +"),
+        ("kill,p=0.5", "is not there yet", "joined with +"),
+        ("random", "is not there yet", "joined with +"),
+        ("none+kill", "contradicts", "leave one"),
+        ("none@orders", "hurts nothing", "alone"),
+        ("kill@orders+kill@orders", "orders is already hurt", "do not overlap"),
+        ("kill@orders+crash-at:before-answer", "orders is already hurt", "another scope"),
+        ("partition@payments+lose-reply@orders->*", "orders->payments is already hurt", "overlap"),
+    ],
+)
+def test_a_wrong_text_is_refused_with_place_and_advice(text: str, message: str, hint: str) -> None:
+    error = refused(text)
+    assert message in error.message
+    assert hint in error.hint
+    assert error.message.startswith("--fault")
+
+
+def test_none_beside_another_text_is_refused() -> None:
+    assert "contradicts" in refused("none", "kill").message
+
+
+def test_windows_one_after_another_may_hurt_the_same_target() -> None:
+    plan("kill@orders,at=1,for=2+kill@orders,at=3,for=2")
+
+
+def test_a_node_and_its_links_may_be_hurt_at_once() -> None:
+    plan("kill@payments+partition@payments")
+
+
+def test_an_aggregate_that_is_empty_is_refused() -> None:
+    system = order_system(coordinator=None)
+    with pytest.raises(UsageError, match="shop has none"):
+        parse_schedule(["kill@coordinator"], system, seed=1, duration_s=10)
+
+
+def test_a_link_fault_on_a_system_without_inner_links_is_refused() -> None:
+    system = order_system(links=["client->orders"])
+    with pytest.raises(UsageError, match="needs a link between two nodes"):
+        parse_schedule(["partition"], system, seed=1, duration_s=10)
+
+
+def test_windows_are_described_in_words() -> None:
+    assert describe(one("partition@payments->payments-db")) == (
+        "partition of payments->payments-db from 2.5 s to 7.5 s"
+    )
+    assert "of one that carries traffic of " in describe(one("lose-reply"))
+    crash = one("crash-at:after-debit-before-log,at=0,for=250ms")
+    assert describe(crash).startswith("crash-at:after-debit-before-log (")
+    assert describe(crash).endswith(" pass) of orders from 0 s to 0.25 s")
+    assert describe_schedule(plan("none")) == "no fault"
