@@ -142,9 +142,13 @@ class RunFolder:
     def read_history(self) -> tuple[HistoryEntry, ...]:
         """Read history.jsonl; a torn last line, as a killed harness leaves it, is left out.
 
+        A run that ended before anything was started has no history yet: that is an empty one.
+
         Raises:
-            RecordError: absent, or a line other than the last is damaged.
+            RecordError: a line other than the last is damaged.
         """
+        if not (self.path / "history.jsonl").exists():
+            return ()
         decoder: msgspec.json.Decoder[HistoryEntry] = msgspec.json.Decoder(HistoryEntry)
         return tuple(self._lines("history.jsonl", decoder, may_be_torn=True))
 

@@ -80,7 +80,7 @@ def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoic
             "python": platform.python_version(),
             "kernel": platform.release(),
         },
-        system=_redacted(dict(system.tables)),
+        system=redacted(dict(system.tables)),
     )
     return Planned(plan=plan, system=system, runtime=runtime)
 
@@ -105,11 +105,12 @@ def _refuse_odd_numbers(settings: ExperimentSettings) -> None:
         )
 
 
-def _redacted(value: Any, key: str = "") -> Any:
+def redacted(value: Any, key: str = "") -> Any:
+    """Return the tables with every value hidden whose key sounds like a secret."""
     # References to a password are no secrets; values written into the file may be.
     if isinstance(value, dict):
-        return {name: _redacted(inner, str(name).lower()) for name, inner in value.items()}
+        return {name: redacted(inner, str(name).lower()) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_redacted(inner, key) for inner in value]
+        return [redacted(inner, key) for inner in value]
     is_secret = isinstance(value, str) and any(word in key for word in _SECRET_WORDS)
     return REDACTED if is_secret and not value.startswith("{") else value

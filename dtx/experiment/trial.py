@@ -20,7 +20,14 @@ from dtx.core.events import (
     TrialFinished,
     TrialPlanned,
 )
-from dtx.core.history import Clock, Outcome, PhaseName, QuietEvent
+from dtx.core.history import (
+    Clock,
+    Outcome,
+    PhaseName,
+    ProcessChange,
+    ProcessEvent,
+    QuietEvent,
+)
 from dtx.core.observation import OutcomeRow
 from dtx.core.run_folder import RunFolder
 from dtx.experiment.judging import judge_run
@@ -75,6 +82,10 @@ class Trial:
             record.append(Clock(at_ns=time.monotonic_ns(), wall_ns=time.time_ns()))
             yield StepStarted(what=f"starting {len(environment.system.workers)} workers")
             environment.start_workers(self._folder.logs)
+            for node in environment.nodes.names():
+                record.append(
+                    ProcessEvent(at_ns=time.monotonic_ns(), node=node, change=ProcessChange.READY)
+                )
             yield from self._phases(environment, record)
         yield StepStarted(what="judging")
         verdict = judge_run(self._folder.path)

@@ -47,6 +47,10 @@ id -g postgres 2>/dev/null || echo 65534
 "$folder/postgres" --version
 """
 
+# A server killed between making its lock file and writing it leaves an empty one, and PostgreSQL then refuses
+# to start. Nobody else can be at work on the data of a container that is only starting.
+_START = f'rm -f {DATA}/postmaster.pid; exec "$@"'
+
 _INITIALISE = f"""
 set -e
 "$1" {" ".join(INITDB_OPTIONS)} -D {DATA}
@@ -80,7 +84,8 @@ class InitialisedImage:
             # the image into the container's layer: 0.6 s, against 0.05 s for one syncfs.
             settings.append("recovery_init_sync_method=syncfs")
         options = [word for setting in settings for word in ("-c", setting)]
-        return [self.binary, "-D", DATA, "-p", str(POSTGRES_PORT), *options]
+        server = [self.binary, "-D", DATA, "-p", str(POSTGRES_PORT), *options]
+        return ["/bin/sh", "-c", _START, "sh", *server]
 
 
 def initialised_image(engine: Engine, base: Image, run_id: str) -> InitialisedImage:

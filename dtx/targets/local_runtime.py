@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import Death
-from dtx.targets import process_tree, side_by_side
+from dtx.targets import process_tree, shared_memory, side_by_side
 from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.postgres_binaries import (
@@ -67,16 +67,18 @@ class LocalServer:
 
     def kill(self) -> Death:
         """SIGKILL the tree: all descendants, and all that work in its folder (orphaned backends)."""
-        if self._process is None:
+        process = self._process
+        if process is None:
             return Death(processes=0)
-        root = self._process.pid
 
         def members() -> set[int]:
-            return process_tree.descendants(root) | process_tree.working_below(self._folder)
+            found = process_tree.working_below(self._folder)
+            # Once it was waited for, its pid may be somebody else's.
+            return found if process.poll() is not None else found | process_tree.descendants(process.pid)
 
         killed = process_tree.kill_all(members)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
+            process.wait(timeout=5)
         return Death(processes=killed)
 
     def stop(self) -> None:
@@ -89,6 +91,7 @@ class LocalServer:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=STOP_WITHIN_S)
         self.kill()
+        shared_memory.remove_segments(self._folder)
 
     def is_alive(self) -> bool:
         """Whether the first process runs."""
@@ -113,6 +116,7 @@ class LocalRuntime:
         self._lock = threading.Lock()
         self._servers: list[LocalServer] = []
         self._binaries: PostgresBinaries | None = None
+        self._is_closed = False
 
     def versions(self) -> dict[str, str]:
         """Versions of PostgreSQL and Toxiproxy, with where the binaries came from."""
@@ -139,6 +143,9 @@ class LocalRuntime:
                 "listen_addresses=127.0.0.1",
                 "-c",
                 f"port={address.port}",
+                # In the data folder, so that nothing of a killed server stays in /dev/shm.
+                "-c",
+                "dynamic_shared_memory_type=mmap",
             ],  # fmt: skip
             address=address,
             folder=folder,
@@ -170,13 +177,17 @@ class LocalRuntime:
     def close(self) -> None:
         """Kill every server; the folder is its maker's to remove."""
         with self._lock:
+            self._is_closed = True
             servers, self._servers = self._servers, []
         side_by_side.each(_end, servers)
 
     def _launch(self, server: LocalServer) -> LocalServer:
         with self._lock:
+            if self._is_closed:
+                release_port(server.address.port)
+                raise ProvisionError(f"{server.name}: the runtime is closed")
             self._servers.append(server)
-        server.start()
+            server.start()
         return server
 
     def _postgres(self) -> PostgresBinaries:

@@ -56,14 +56,15 @@ def descendants(root: int) -> set[int]:
 
 
 def working_below(folder: Path) -> set[int]:
-    """Return the processes whose current directory is the folder or below it."""
-    prefix = str(folder)
+    """Return the processes whose current directory is the folder or below it, be they removed since."""
+    prefix = os.path.realpath(folder)  # as the kernel names it, should TMPDIR be a symbolic link
     found = set()
     for pid in parents():
         try:
             place = os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 (cost)
         except OSError:
             continue
+        place = place.removesuffix(" (deleted)")
         if place == prefix or place.startswith(prefix + "/"):
             found.add(pid)
     return found

@@ -83,6 +83,7 @@ def _sweep(runs: list[str], folders: list[Path], sockets: list[str]) -> int:
     for folder in folders:
         if folder.exists():
             found += 1
+            _neighbour("shared_memory").remove_segments(folder)
             shutil.rmtree(folder, ignore_errors=True)
     return found
 

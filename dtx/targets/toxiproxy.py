@@ -64,11 +64,11 @@ class ToxiproxyClient:
 
     def version(self) -> str:
         """Return the server's version, and thereby prove that it answers."""
-        return str(self._call("get", "/version").json()["version"])
+        return str(self._json("get", "/version")["version"])
 
     def proxies(self) -> dict[str, Proxy]:
         """Return all proxies by name."""
-        answer: dict[str, dict[str, Any]] = self._call("get", "/proxies").json()
+        answer: dict[str, dict[str, Any]] = self._json("get", "/proxies")
         return {name: _proxy(values) for name, values in answer.items()}
 
     def populate(self, upstreams: Mapping[str, tuple[Address, Address]]) -> dict[str, Proxy]:
@@ -77,7 +77,7 @@ class ToxiproxyClient:
             {"name": name, "listen": str(listen), "upstream": str(upstream), "enabled": True}
             for name, (listen, upstream) in upstreams.items()
         ]
-        answer = self._call("post", "/populate", json=wanted).json()
+        answer = self._json("post", "/populate", json=wanted)
         return {values["name"]: _proxy(values) for values in answer["proxies"]}
 
     def delete(self, proxy: str) -> None:
@@ -91,7 +91,9 @@ class ToxiproxyClient:
     def add_toxic(self, proxy: str, toxic: Toxic) -> None:
         """Add a toxic, with toxicity 1: all chance is in the schedule."""
         unknown = set(toxic.attributes) - ATTRIBUTES.get(toxic.type, frozenset())
-        if toxic.type not in ATTRIBUTES or unknown:
+        if toxic.type not in ATTRIBUTES:
+            raise ToxiproxyError(f"there is no toxic {toxic.type}")
+        if unknown:
             raise ToxiproxyError(f"toxic {toxic.type} has no attribute {sorted(unknown)}")
         self._call(
             "post",
@@ -126,6 +128,15 @@ class ToxiproxyClient:
                     sums = found.setdefault(key, {"received": 0, "sent": 0})
                     sums[metric] += int(float(value))
         return {key: DirectionBytes(**sums) for key, sums in found.items()}
+
+    def _json(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._call(method, path, **options)
+        try:
+            return answer.json()
+        except requests.JSONDecodeError as error:
+            raise ToxiproxyError(
+                f"the answer of {self._base} to {path} is not Toxiproxy's: {answer.text.strip()[:80]!r}"
+            ) from error
 
     def _call(self, method: str, path: str, **options: Any) -> requests.Response:
         try:

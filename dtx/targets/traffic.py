@@ -104,14 +104,14 @@ def _parse(data: bytes, start: int, end: int) -> ConnectionBytes | None:
             break
         if kind == _INET_DIAG_INFO and length >= 4 + _ACKED_OFFSET + _ACKED_AND_RECEIVED.size:
             acked, received = _ACKED_AND_RECEIVED.unpack_from(data, offset + 4 + _ACKED_OFFSET)
-            # A FIN counts as an acknowledged byte; whether it was sent yet can't be seen, so it is taken off
-            # whenever the connection is closing: less than really flowed, never more.
+            # A FIN counts as a byte, in both directions; which one has ended can change between the state and
+            # the counters, so it is taken off whenever the connection is closing: less than flowed, never more.
             is_open = state == _ESTABLISHED
             return ConnectionBytes(
                 key=(port, cookie0, cookie1),
                 port=port,
                 is_open=is_open,
-                received=received,
+                received=received if is_open else max(0, received - 1),
                 sent=acked if is_open else max(0, acked - 1),
             )
         offset += (length + 3) & ~3

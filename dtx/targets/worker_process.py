@@ -85,13 +85,17 @@ class WorkerProcess:
 
     def kill(self) -> Death:
         """SIGKILL the whole tree, until none of it is left."""
-        if self._process is None:
+        process = self._process
+        if process is None:
             return Death(processes=0)
-        root = self._process.pid
-        killed = process_tree.kill_all(
-            lambda: process_tree.descendants(root) | process_tree.marked(NODE_VARIABLE, self._mark)
-        )
-        self._process.wait(timeout=5)
+
+        def members() -> set[int]:
+            found = process_tree.marked(NODE_VARIABLE, self._mark)
+            # Once it was waited for, its pid may be somebody else's.
+            return found if process.poll() is not None else found | process_tree.descendants(process.pid)
+
+        killed = process_tree.kill_all(members)
+        process.wait(timeout=5)
         return Death(processes=killed)
 
     def stop(self) -> None:

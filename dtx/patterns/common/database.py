@@ -44,7 +44,7 @@ _SESSION = {
 class Database:
     """The pool; an async context manager. All methods raise psycopg.Error when the database can't be used."""
 
-    def __init__(self, url: str, *, connections: int = 8) -> None:
+    def __init__(self, url: str, *, connections: int = 16) -> None:
         self._connections = connections
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,

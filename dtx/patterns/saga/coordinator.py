@@ -110,7 +110,7 @@ class Coordinator:
         else:
             found = await self._log.load(order.tx)
             if found is None:
-                raise psycopg.OperationalError(f"{order.tx} is there but can't be read")
+                raise LookupError(f"{order.tx} was there and is gone")
             tell(order.tx, "order placed again; its saga is %s", found.state)
             saga = found
         if saga.is_over:
@@ -125,29 +125,20 @@ class Coordinator:
         Raises:
             psycopg.Error: the database can't be used.
         """
+        # Those that run now may end before we have the answer, which would then be about the past.
+        running = set(self._runners)
         for saga in await self._log.unfinished():
-            if saga.tx not in self._runners:
+            if saga.tx not in running and saga.tx not in self._runners:
                 tell(saga.tx, "found unfinished in state %s, taken up", saga.state)
                 self._runner_of(saga)
 
     async def run(self, saga: Saga) -> Saga:
         """Take the saga to its end and return it; a passing error never ends it."""
-        failures = 0
         while not saga.is_over:
-            try:
-                moved = await self._advance(saga)
-                # Not moved: somebody else did, or we did and were not told. What is committed counts.
-                saga = moved or await self._log.load(saga.tx) or saga
-                failures = 0 if moved else failures + 1
-            except psycopg.Error as error:
-                failures += 1
-                tell(saga.tx, "log not reached in state %s: %s", saga.state, type(error).__name__)
-            if failures:
-                await asyncio.sleep(self._backoff.pause_s(failures))
-                saga = await self._reloaded(saga)
+            saga = await self._advance(saga)
         return saga
 
-    async def _advance(self, saga: Saga) -> Saga | None:
+    async def _advance(self, saga: Saga) -> Saga:
         """Do what follows from the saga's state, and commit what came of it."""
         match saga.state:
             case State.STARTED:
@@ -155,36 +146,57 @@ class Coordinator:
             case State.DEBITED:
                 return await self._reserve(saga)
             case State.RESERVED:
-                return await self._log.move(saga, State.CONFIRMED, "nothing left to do")
+                return await self._move(saga, State.CONFIRMED, "nothing left to do")
             case State.RELEASING:
                 answer = await self._ask_until_answered(saga, Request.RELEASE)
-                return await self._log.move(saga, State.REFUNDING, f"release {answer}")
+                return await self._move(saga, State.REFUNDING, f"release {answer}")
             case State.REFUNDING:
                 answer = await self._ask_until_answered(saga, Request.REFUND)
-                return await self._log.move(saga, State.REJECTED, f"refund {answer}")
+                return await self._move(saga, State.REJECTED, f"refund {answer}")
             case State.CONFIRMED | State.REJECTED:
                 return saga
             case _:
                 assert_never(saga.state)
 
-    async def _debit(self, saga: Saga) -> Saga | None:
+    async def _debit(self, saga: Saga) -> Saga:
         match await self._ask_within_budget(saga, Request.DEBIT):
             case Answer.DONE:
-                return await self._log.move(saga, State.DEBITED, "payments did it")
+                return await self._move(saga, State.DEBITED, "payments did it")
             case None:
                 # It may have been done, or be done later: compensating it covers both.
-                return await self._log.move(saga, State.REFUNDING, "outcome of debit unknown")
+                return await self._move(saga, State.REFUNDING, "outcome of debit unknown")
             case answer:
-                return await self._log.move(saga, State.REJECTED, f"debit {answer}")
+                return await self._move(saga, State.REJECTED, f"debit {answer}")
 
-    async def _reserve(self, saga: Saga) -> Saga | None:
+    async def _reserve(self, saga: Saga) -> Saga:
         match await self._ask_within_budget(saga, Request.RESERVE):
             case Answer.DONE:
-                return await self._log.move(saga, State.RESERVED, "inventory did it")
+                return await self._move(saga, State.RESERVED, "inventory did it")
             case None:
-                return await self._log.move(saga, State.RELEASING, "outcome of reserve unknown")
+                return await self._move(saga, State.RELEASING, "outcome of reserve unknown")
             case answer:
-                return await self._log.move(saga, State.REFUNDING, f"reserve {answer}")
+                return await self._move(saga, State.REFUNDING, f"reserve {answer}")
+
+    async def _move(self, saga: Saga, new: State, why: str) -> Saga:
+        """Commit the new state, however long the log can't be reached; return what is committed then.
+
+        After an error nobody knows whether the saga was moved. Trying again is safe, since the move is a
+        compare-and-set; when it finds another state than ours, what is committed counts.
+        """
+        attempt = 1
+        while True:
+            try:
+                return await self._log.move(saga, new, why) or await self._committed(saga)
+            except psycopg.Error as error:
+                tell(saga.tx, "%s not logged, attempt %s: %s", new, attempt, type(error).__name__)
+            await asyncio.sleep(self._backoff.pause_s(attempt))
+            attempt += 1
+
+    async def _committed(self, saga: Saga) -> Saga:
+        committed = await self._log.load(saga.tx)
+        if committed is None:
+            raise LookupError(f"the saga of {saga.tx} is gone from the log")
+        return committed
 
     async def _ask_within_budget(self, saga: Saga, request: Request) -> Answer | None:
         """Ask for an action until it is answered; None if its outcome is unknown when the budget is spent."""
@@ -206,12 +218,18 @@ class Coordinator:
         attempt = 1
         while (answer := await self._ask_once(saga, request, attempt)) is None:
             if loop.time() >= stuck_at:
-                tell(saga.tx, "stuck in state %s", saga.state)
-                await self._log.mark_stuck(saga)
+                await self._show_stuck(saga)
                 stuck_at += STUCK_AFTER_S
             await asyncio.sleep(self._backoff.pause_s(attempt))
             attempt += 1
         return answer
+
+    async def _show_stuck(self, saga: Saga) -> None:
+        tell(saga.tx, "stuck in state %s", saga.state)
+        try:
+            await self._log.mark_stuck(saga)
+        except psycopg.Error as error:
+            _logger.warning("%s can't be marked as stuck now: %s", saga.tx, error)
 
     async def _ask_once(self, saga: Saga, request: Request, attempt: int) -> Answer | None:
         tell(saga.tx, "%s asked of %s, attempt %s", request, request.participant, attempt)
@@ -223,13 +241,6 @@ class Coordinator:
             crash_point(f"after-reply-{request}", saga.tx)
             tell(saga.tx, "%s answered: %s", request, answer)
         return answer
-
-    async def _reloaded(self, saga: Saga) -> Saga:
-        """Return what is committed, or what we knew if that can't be read now: transitions compare anyway."""
-        try:
-            return await self._log.load(saga.tx) or saga
-        except psycopg.Error:
-            return saga
 
     def _runner_of(self, saga: Saga) -> "asyncio.Task[Saga]":
         """Return the one runner of this saga, begun now if there is none."""

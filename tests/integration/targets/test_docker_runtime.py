@@ -1,6 +1,8 @@
 """The docker runtime keeps the contract of runtimes, and leaves nothing behind."""
 
+import io
 import socket
+import tarfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.exit_codes import ExitCode
 from dtx.targets import docker_server
+from dtx.targets.docker_cluster import DATA
 from dtx.targets.docker_engine import Engine, connect
 from dtx.targets.docker_images import POSTGRES, TOXIPROXY, require_images, resolve_image
 from dtx.targets.docker_runtime import DockerRuntime, leftover_runs, remove_run
@@ -160,6 +163,21 @@ def test_start_on_a_port_that_somebody_took_names_the_address(
     with taken, pytest.raises(ProvisionError) as raised:
         server.start()
     assert str(server.address) in raised.value.hint
+    server.start()
+    wait_for_queries(server)
+
+
+def test_server_killed_while_it_wrote_its_lock_file_comes_back(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    server = runtime.launch_postgres("a-db")
+    wait_for_queries(server)
+    server.kill()
+    (container,) = containers_of(engine, scope.run_id)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("postmaster.pid"))
+    engine.api.put_archive(container["Id"], DATA, buffer.getvalue())
     server.start()
     wait_for_queries(server)
 

@@ -1,0 +1,71 @@
+"""What `dtx selftest` and `dtx matrix` share: their events on the terminal, and their settings."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import msgspec
+
+from dtx.core.campaign import (
+    CampaignEvent,
+    CampaignStarted,
+    CellFinished,
+    CellStarted,
+    MatrixFinished,
+    SelftestFinished,
+)
+from dtx.core.errors import InternalError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from rich.console import Console
+
+    from dtx.campaign.cells import CampaignSettings
+
+    Campaign = Generator[CampaignEvent, None, None]
+
+Finished = TypeVar("Finished", MatrixFinished, SelftestFinished)
+
+
+def campaign_settings(
+    *, rate: float, duration: float, runtime: str, out: Path, fresh: bool
+) -> "CampaignSettings":
+    """Return what all cells share."""
+    from dtx.campaign.cells import CampaignSettings  # noqa: PLC0415 (heavy)
+    from dtx.targets.provision import RuntimeName  # noqa: PLC0415
+
+    return CampaignSettings(
+        rate=rate, duration_s=duration, runtime=RuntimeName(runtime), out=out, is_fresh=fresh
+    )
+
+
+def follow(
+    events: Iterator[CampaignEvent], last: type[Finished], console: "Console", *, is_quiet: bool
+) -> Finished:
+    """Show every cell as it comes, and return the campaign's last event.
+
+    Raises:
+        DtxError: a system or fault is wrong, or the runtime can't be used.
+    """
+    from dtx.report.campaign import CampaignProgress, NoCampaignProgress  # noqa: PLC0415 (rich)
+
+    finished: Finished | None = None
+    with (
+        NoCampaignProgress() if is_quiet else CampaignProgress(console) as progress,
+        contextlib.closing(cast("Campaign", events)) as running,
+    ):
+        for event in running:
+            if isinstance(event, CampaignStarted | CellStarted | CellFinished):
+                progress.see(event)
+            elif isinstance(event, last):
+                finished = event
+    if finished is None:
+        raise InternalError("the campaign ended without a result")
+    return finished
+
+
+def plain(value: object) -> object:
+    """Return frozen dataclasses as JSON values."""
+    return msgspec.to_builtins(value)
