@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dtx.config.model import Selection
@@ -33,7 +33,7 @@ class CampaignSettings:
     runtime: RuntimeName = RuntimeName.AUTO
     out: Path = Path(".dtx/runs")
     is_fresh: bool = False
-    options: Selection = Selection()
+    options: Selection = field(default_factory=Selection)
 
 
 def run_cells(

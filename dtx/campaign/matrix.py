@@ -60,8 +60,10 @@ def matrix_cells(settings: MatrixSettings) -> tuple[Cell, ...]:
         first = Cell(system=name, variant=settings.variant, fault="none", seed=0)
         system = resolve_system(cell_settings(first, settings.campaign))
         for fault in expand(settings.faults, system):
-            for seed in range(settings.first_seed, settings.first_seed + settings.seeds):
-                cells.append(Cell(system=name, variant=settings.variant, fault=fault, seed=seed))
+            cells += [
+                Cell(system=name, variant=settings.variant, fault=fault, seed=seed)
+                for seed in range(settings.first_seed, settings.first_seed + settings.seeds)
+            ]
     check_faults(cells, settings.campaign)
     return tuple(cells)
 

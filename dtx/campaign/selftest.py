@@ -90,11 +90,14 @@ def _expectations(settings: SelftestSettings) -> list[Expectation]:
                 continue
             if NONE not in variant.exposed_by:
                 found.append(Expectation(name, variant.name, NONE, ()))
-            for fault in variant.exposed_by:
-                found.append(Expectation(name, variant.name, fault, variant.breaks))
+            found += [
+                Expectation(name, variant.name, fault, variant.breaks)
+                for fault in variant.exposed_by
+            ]
         if settings.has_references and not settings.variants:
-            for fault in expand(REFERENCE_FAULTS, system):
-                found.append(Expectation(name, None, fault, ()))
+            found += [
+                Expectation(name, None, fault, ()) for fault in expand(REFERENCE_FAULTS, system)
+            ]
     missing = set(settings.variants) - known
     if missing:
         raise UsageError(

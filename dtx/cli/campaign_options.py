@@ -67,5 +67,5 @@ def follow(
 
 
 def plain(value: object) -> object:
-    """Return frozen dataclasses as JSON values."""
+    """Return a struct as JSON values."""
     return msgspec.to_builtins(value)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
-from dtx.cli import check, clean, doctor, images, list_things, run, show
+from dtx.cli import check, clean, doctor, images, list_things, matrix, run, selftest, show
 from dtx.cli.invocation import Invocation
 from dtx.cli.signals import interruptible
 from dtx.cli.streams import flush_stdout
@@ -29,6 +29,8 @@ app.command("run", context_settings=run.CONTEXT)(run.run)
 app.command("check")(check.check)
 app.command("list")(list_things.list_things)
 app.command("show", context_settings=run.CONTEXT)(show.show)
+app.command("matrix")(matrix.matrix)
+app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.command("clean")(clean.clean)
 app.add_typer(images.app, name="images")

@@ -1,5 +1,6 @@
 """The links of one environment: a proxy for each, hurt and healed by name, metered by the kernel."""
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +9,13 @@ from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import DroppedBytes, LinkTraffic, Stream, Toxic
 from dtx.targets.runtime import Address
-from dtx.targets.toxiproxy import DirectionBytes, Proxy, ToxiproxyClient, ToxiproxyError
+from dtx.targets.toxiproxy import (
+    DirectionBytes,
+    Proxy,
+    ToxiproxyClient,
+    ToxiproxyError,
+    ToxiproxyNotFoundError,
+)
 from dtx.targets.traffic import Meter
 
 HEAL_WITHIN_S = 6.0
@@ -91,7 +98,9 @@ class ProxiedLinks:
                 for toxic in self._client.proxies()[name].toxics:
                     self._client.remove_toxic(name, toxic)
                 proxy = self._client.proxies()[name]
-                if not proxy.toxics and proxy.is_enabled:
+                if not proxy.is_enabled:
+                    self._client.enable(name, is_enabled=True)
+                elif not proxy.toxics:
                     return
             except (ToxiproxyError, KeyError):
                 self._make_again(link)
@@ -105,7 +114,8 @@ class ProxiedLinks:
         """Delete every proxy and make it again on the same port: no connection, toxic or count survives."""
         listen = {name: self._proxies[name].listen for name in self._names}
         for name in self._names:
-            self._client.delete(_proxy_name(name))
+            with contextlib.suppress(ToxiproxyNotFoundError):
+                self._client.delete(_proxy_name(name))
         self._make(self._names, listen)
         self._start_counting()
 
@@ -131,10 +141,8 @@ class ProxiedLinks:
 
     def _make_again(self, link: str) -> None:
         # facts: a toxic on a link with full buffers blocks its own removal for 25 s; only this cures it.
-        try:
+        with contextlib.suppress(ToxiproxyError):
             self._client.delete(_proxy_name(link))
-        except ToxiproxyError:
-            pass
         self._make([link], {link: self._proxies[link].listen})
 
     def _start_counting(self) -> None:

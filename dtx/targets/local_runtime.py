@@ -53,6 +53,7 @@ class LocalServer:
 
     def start(self) -> None:
         """Start it on its own folder and address."""
+        _remove_empty_lock(self._folder / "data" / "postmaster.pid")
         with self._log.open("ab") as log:
             try:
                 self._process = subprocess.Popen(
@@ -74,7 +75,11 @@ class LocalServer:
         def members() -> set[int]:
             found = process_tree.working_below(self._folder)
             # Once it was waited for, its pid may be somebody else's.
-            return found if process.poll() is not None else found | process_tree.descendants(process.pid)
+            return (
+                found
+                if process.poll() is not None
+                else found | process_tree.descendants(process.pid)
+            )
 
         killed = process_tree.kill_all(members)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -146,7 +151,7 @@ class LocalRuntime:
                 # In the data folder, so that nothing of a killed server stays in /dev/shm.
                 "-c",
                 "dynamic_shared_memory_type=mmap",
-            ],  # fmt: skip
+            ],
             address=address,
             folder=folder,
             environment=self._environment(),
@@ -166,7 +171,7 @@ class LocalRuntime:
                 "-port",
                 str(address.port),
                 "-proxy-metrics",
-            ],  # fmt: skip
+            ],
             address=address,
             folder=self._folder("toxiproxy"),
             environment=self._environment() | {"LOG_LEVEL": "error"},
@@ -218,6 +223,14 @@ def _end(server: LocalServer) -> None:
     except TimeoutError as error:
         _log.error("%s: %s", server.name, error)
     release_port(server.address.port)
+
+
+def _remove_empty_lock(file: Path) -> None:
+    # A server that was killed between making its lock file and writing it would never come back (PostgreSQL 18,
+    # miscinit.c: `lock file "postmaster.pid" is empty`); our kill left none of it running.
+    with contextlib.suppress(FileNotFoundError):
+        if file.stat().st_size == 0:
+            file.unlink()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -93,9 +93,7 @@ def _receive(netlink: socket.socket) -> list[ConnectionBytes]:
 
 
 def _parse(data: bytes, start: int, end: int) -> ConnectionBytes | None:
-    _, state, _, _, source, destination, _, _, _, cookie0, cookie1, *_ = _DIAG.unpack_from(
-        data, start
-    )
+    _, state, _, _, source, _, _, _, _, cookie0, cookie1, *_ = _DIAG.unpack_from(data, start)
     port = int.from_bytes(source, "big")
     offset = start + _DIAG.size
     while offset + 4 <= end:

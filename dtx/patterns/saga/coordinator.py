@@ -105,13 +105,13 @@ class Coordinator:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + ANSWER_WITHIN_S
         if await self._log.start(order):
-            tell(order.tx, "order of %s %s by %s placed", order.quantity, order.sku, order.customer)
+            tell(order.tx, f"order of {order.quantity} {order.sku} by {order.customer} placed")
             saga = Saga(order=order, state=State.STARTED)
         else:
             found = await self._log.load(order.tx)
             if found is None:
                 raise LookupError(f"{order.tx} was there and is gone")
-            tell(order.tx, "order placed again; its saga is %s", found.state)
+            tell(order.tx, f"order placed again; its saga is {found.state}")
             saga = found
         if saga.is_over:
             return saga
@@ -129,7 +129,7 @@ class Coordinator:
         running = set(self._runners)
         for saga in await self._log.unfinished():
             if saga.tx not in running and saga.tx not in self._runners:
-                tell(saga.tx, "found unfinished in state %s, taken up", saga.state)
+                tell(saga.tx, f"found unfinished in state {saga.state}, taken up")
                 self._runner_of(saga)
 
     async def run(self, saga: Saga) -> Saga:
@@ -188,7 +188,7 @@ class Coordinator:
             try:
                 return await self._log.move(saga, new, why) or await self._committed(saga)
             except psycopg.Error as error:
-                tell(saga.tx, "%s not logged, attempt %s: %s", new, attempt, type(error).__name__)
+                tell(saga.tx, f"{new} not logged, attempt {attempt}: {type(error).__name__}")
             await asyncio.sleep(self._backoff.pause_s(attempt))
             attempt += 1
 
@@ -225,21 +225,21 @@ class Coordinator:
         return answer
 
     async def _show_stuck(self, saga: Saga) -> None:
-        tell(saga.tx, "stuck in state %s", saga.state)
+        tell(saga.tx, f"stuck in state {saga.state}")
         try:
             await self._log.mark_stuck(saga)
         except psycopg.Error as error:
             _logger.warning("%s can't be marked as stuck now: %s", saga.tx, error)
 
     async def _ask_once(self, saga: Saga, request: Request, attempt: int) -> Answer | None:
-        tell(saga.tx, "%s asked of %s, attempt %s", request, request.participant, attempt)
+        tell(saga.tx, f"{request} asked of {request.participant}, attempt {attempt}")
         crash_point(f"before-send-{request}", saga.tx)
         answer = await self._participants.ask(request, saga.order)
         if answer is None:
-            tell(saga.tx, "%s not answered, attempt %s", request, attempt)
+            tell(saga.tx, f"{request} not answered, attempt {attempt}")
         else:
             crash_point(f"after-reply-{request}", saga.tx)
-            tell(saga.tx, "%s answered: %s", request, answer)
+            tell(saga.tx, f"{request} answered: {answer}")
         return answer
 
     def _runner_of(self, saga: Saga) -> "asyncio.Task[Saga]":

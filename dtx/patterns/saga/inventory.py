@@ -108,13 +108,13 @@ def routes(inventory: Inventory) -> list[Route]:
     async def reserve(request: Request) -> Response:
         order = await body_of(request, Reserve)
         answer = await inventory.reserve(order)
-        tell(order.tx, "reservation of %s %s: %s", order.quantity, order.sku, answer)
+        tell(order.tx, f"reservation of {order.quantity} {order.sku}: {answer}")
         return answer_response(answer)
 
     async def release(request: Request) -> Response:
         order = await body_of(request, Release)
         answer = await inventory.release(order)
-        tell(order.tx, "release: %s", answer)
+        tell(order.tx, f"release: {answer}")
         return answer_response(answer)
 
     return [

@@ -106,13 +106,13 @@ def routes(payments: Payments) -> list[Route]:
     async def debit(request: Request) -> Response:
         order = await body_of(request, Debit)
         answer = await payments.debit(order)
-        tell(order.tx, "debit of %s from %s: %s", order.amount, order.customer, answer)
+        tell(order.tx, f"debit of {order.amount} from {order.customer}: {answer}")
         return answer_response(answer)
 
     async def refund(request: Request) -> Response:
         order = await body_of(request, Refund)
         answer = await payments.refund(order)
-        tell(order.tx, "refund: %s", answer)
+        tell(order.tx, f"refund: {answer}")
         return answer_response(answer)
 
     return [

@@ -139,7 +139,7 @@ class SagaLog:
         if await self._database.execute(statement, parameters) == 0:
             return None
         crash_point(f"after-log-{new.lower()}", saga.tx)
-        tell(saga.tx, "saga is %s: %s", new, why)
+        tell(saga.tx, f"saga is {new}: {why}")
         return replace(saga, state=new)
 
     async def load(self, tx: str) -> Saga | None:

@@ -108,7 +108,7 @@ def test_observations_without_the_mark_that_they_are_complete_do_not_count(
 def test_lost_row_is_noticed(folder: RunFolder) -> None:
     folder.write_observations(OBSERVATIONS)
     (folder.path / "observations" / "effects.jsonl").write_bytes(b"")
-    with pytest.raises(RecordError, match="0 rows, but complete.json counted 1"):
+    with pytest.raises(RecordError, match=r"0 rows, but complete\.json counted 1"):
         folder.read_observations()
 
 
@@ -129,7 +129,7 @@ def test_wrong_plan_says_what_is_wrong(folder: RunFolder, content: bytes, words:
 
 
 def test_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="plan.json"):
+    with pytest.raises(RecordError, match=r"plan\.json"):
         RunFolder(tmp_path).read_plan()
 
 

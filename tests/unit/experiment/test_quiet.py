@@ -12,7 +12,6 @@ from dtx.experiment import quiet
 from dtx.experiment.quiet import QuietWatch
 from dtx.workload.generators import Transaction
 
-
 T = TypeVar("T")
 
 

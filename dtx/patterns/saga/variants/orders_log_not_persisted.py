@@ -60,7 +60,7 @@ class MemoryLog:
         if moved.is_over:
             del self._unfinished[saga.tx]
         crash_point(f"after-log-{new.lower()}", saga.tx)
-        tell(saga.tx, "saga is %s: %s", new, why)
+        tell(saga.tx, f"saga is {new}: {why}")
         return moved
 
     async def load(self, tx: str) -> Saga | None:

@@ -1,0 +1,69 @@
+"""`dtx selftest`: is every variant convicted by exactly the checkers it names, and no reference accused?"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dtx.cli import completion
+from dtx.cli.invocation import RUNS, invocation_of
+from dtx.core.exit_codes import ExitCode
+
+
+def selftest(
+    context: typer.Context,
+    systems: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Systems; all built-in ones if none is named.", autocompletion=completion.systems
+        ),
+    ] = None,
+    *,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this variant, and no references; repeatable.",
+            autocompletion=completion.variants,
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each under each fault.")] = 10,
+    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
+    references: Annotated[bool, typer.Option(help="Whether the references are run too.")] = True,
+    rate: Annotated[float, typer.Option(help="Transactions submitted a second.")] = 50.0,
+    duration: Annotated[float, typer.Option(help="Seconds of each main phase.")] = 4.0,
+    runtime: Annotated[
+        Literal["auto", "docker", "local"], typer.Option(help="Where the servers run.")
+    ] = "auto",
+    out: Annotated[Path, typer.Option(help="Folder below which run folders are made.")] = RUNS,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> ExitCode:
+    """Judge the judge: run every variant that is broken on purpose, and every reference.
+
+    Exit code 1 if a variant was missed or a reference accused.
+    """
+    from dtx.campaign.selftest import SelftestSettings, run_selftest  # noqa: PLC0415 (heavy)
+    from dtx.cli.campaign_options import campaign_settings, follow, plain  # noqa: PLC0415
+    from dtx.config.find import builtin_systems  # noqa: PLC0415
+    from dtx.core.campaign import SelftestFinished  # noqa: PLC0415
+    from dtx.report.campaign import selftest_table  # noqa: PLC0415 (rich)
+
+    output = invocation_of(context).output
+    settings = SelftestSettings(
+        systems=tuple(systems or builtin_systems()),
+        variants=tuple(variant or ()),
+        seeds=seeds,
+        first_seed=first_seed,
+        has_references=references,
+        campaign=campaign_settings(
+            rate=rate, duration=duration, runtime=runtime, out=out, fresh=False
+        ),
+    )
+    finished = follow(run_selftest(settings), SelftestFinished, output.progress, is_quiet=quiet)
+    if json:
+        output.document(plain(finished))
+    else:
+        output.result.print(selftest_table(finished))
+    return finished.exit_code

@@ -1,0 +1,175 @@
+"""Errors become exit codes and at most three lines; nothing else turns them into output."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dtx.cli.invocation import Invocation
+from dtx.cli.main import _tell
+from dtx.cli.signals import interruptible
+from dtx.core.errors import ProvisionError, UsageError
+from dtx.core.events import TrialEvent, TrialPlanned
+from dtx.core.exit_codes import ExitCode
+from dtx.experiment import session
+from dtx.experiment.settings import ExperimentSettings
+from tests.support.verdicts import make_plan
+from tests.unit.cli.conftest import Dtx
+
+
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["rnu", "saga"], "run"),
+        (["run", "sgaa"], "saga"),
+        (["run", "saga", "--falt", "partition"], "--fault"),
+        (["run", "saga", "--plan", "--fault", "partitoin"], "partition"),
+        (["run", "saga", "--plan", "--fault", "partition@orders->payment"], "orders->payments"),
+        (["run", "saga", "--plan", "--variant", "not-idempotnt"], "not-idempotent"),
+        (["run", "saga", "--runtime", "dokcer"], "docker"),
+        (["show", "sga"], "saga"),
+        (["list", "system"], "systems"),
+        (["matrix", "saga", "--fault", "kil"], "kill"),
+    ],
+)
+def test_a_wrong_name_is_a_usage_error_with_a_suggestion(
+    dtx: Dtx, words: list[str], suggestion: str
+) -> None:
+    answer = dtx(*words)
+    assert answer.code is ExitCode.USAGE
+    assert suggestion in answer.err
+    assert "Traceback" not in answer.err
+    assert len(answer.err.strip().splitlines()) <= 3
+    assert answer.out == ""
+
+
+def test_an_error_has_at_most_three_lines_and_the_rest_is_kept_in_the_run_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = "worker orders was not ready\n" + "\n".join(f"line {n}" for n in range(20))
+    _tell(ProvisionError(message, hint="look at it"), Invocation(folder=tmp_path))
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 3
+    assert "worker orders was not ready" in lines[0]
+    assert "line 19" in lines[1]
+    assert "look at it" in lines[2]
+    assert "line 7" in (tmp_path / "error.txt").read_text()
+
+
+def _failing(error: BaseException, folder: Path | None = None) -> object:
+    def run_experiment(settings: ExperimentSettings) -> Iterator[TrialEvent]:
+        del settings
+        if folder is not None:
+            yield TrialPlanned(plan=make_plan(system={}), folder=folder, runtime_reason="asked for")
+        raise error
+
+    return run_experiment
+
+
+def test_a_defect_is_exit_5_and_leaves_its_traceback_in_the_run_folder(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "run_experiment", _failing(RuntimeError("broken"), tmp_path))
+    answer = dtx("run", "saga", "--quiet")
+    assert answer.code is ExitCode.INTERNAL
+    assert len(answer.err.strip().splitlines()) == 1
+    assert "RuntimeError: broken" in answer.err
+    assert "Traceback" in (tmp_path / "traceback.txt").read_text()
+
+
+def test_a_defect_prints_its_traceback_with_debug_only(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "run_experiment", _failing(RuntimeError("broken")))
+    assert "Traceback" not in dtx("run", "saga").err
+    assert "Traceback" in dtx("--debug", "run", "saga").err
+    assert "Traceback" in dtx("run", "saga", "--debug").err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("x"), ExitCode.USAGE),
+        (ProvisionError("x"), ExitCode.ENVIRONMENT),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+        (OSError(28, "No space left on device"), ExitCode.INTERNAL),
+        (SystemError("x"), ExitCode.INTERNAL),
+    ],
+)
+def test_every_error_has_its_exit_code(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: ExitCode
+) -> None:
+    monkeypatch.setattr(session, "run_experiment", _failing(error))
+    assert dtx("run", "saga").code is code
+
+
+def test_an_interrupt_says_that_all_was_cleaned_up(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "run_experiment", _failing(KeyboardInterrupt()))
+    assert "interrupted; everything was cleaned up" in dtx("run", "saga").err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_interrupts_and_further_ones_are_ignored(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    is_cleaned_up = False
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        try:
+            os.kill(os.getpid(), number)
+            pytest.fail("the signal did not interrupt")
+        finally:
+            for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                os.kill(os.getpid(), other)
+            is_cleaned_up = True
+    assert is_cleaned_up
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_json_errors_leave_stdout_empty(dtx: Dtx) -> None:
+    answer = dtx("check", "--json")
+    assert answer.code is ExitCode.USAGE
+    assert answer.out == ""
+
+
+def test_version_is_printed(dtx: Dtx) -> None:
+    answer = dtx("--version")
+    assert answer.code is ExitCode.HOLDS
+    assert answer.out.startswith("dtx ")
+
+
+def test_help_is_printed_without_arguments(dtx: Dtx) -> None:
+    answer = dtx()
+    assert answer.code is ExitCode.HOLDS
+    assert "Usage: dtx" in answer.out
+
+
+def test_the_plan_is_printed_as_one_json_document(dtx: Dtx) -> None:
+    answer = dtx(
+        "run",
+        "saga",
+        "--fault",
+        "partition",
+        "--seed",
+        "7",
+        "--runtime",
+        "local",
+        "--plan",
+        "--json",
+    )
+    assert answer.code is ExitCode.HOLDS
+    document = json.loads(answer.out)
+    assert document["seed"] == 7
+    assert document["schedule"]["windows"][0]["fault"] == "partition"

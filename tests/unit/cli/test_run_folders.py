@@ -1,0 +1,141 @@
+"""Commands over run folders: list, show, check, and how a run is named."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dtx.core.events import TrialEvent, TrialFinished
+from dtx.core.exit_codes import ExitCode
+from dtx.core.verdict import Verdict
+from dtx.experiment import judging, session
+from dtx.experiment.settings import ExperimentSettings
+from tests.support.verdicts import (
+    GUILTY,
+    make_holds,
+    make_plan,
+    make_unknown,
+    make_violated,
+    write_run,
+)
+from tests.unit.cli.conftest import Dtx
+
+RUNS = Path(".dtx/runs")
+VERDICTS = [
+    (make_holds(), ExitCode.HOLDS, "HOLDS"),
+    (make_violated(), ExitCode.VIOLATED, "VIOLATED"),
+    (make_unknown(), ExitCode.UNKNOWN, "UNKNOWN"),
+]
+
+
+@pytest.mark.parametrize(("verdict", "code", "word"), VERDICTS)
+def test_run_answers_with_the_verdicts_code_and_word(
+    dtx: Dtx,
+    monkeypatch: pytest.MonkeyPatch,
+    verdict: Verdict,
+    code: ExitCode,
+    word: str,
+) -> None:
+    def run_experiment(settings: ExperimentSettings) -> Iterator[TrialEvent]:
+        del settings
+        yield TrialFinished(plan=make_plan(), folder=RUNS / "r", verdict=verdict, took_s=1.0)
+
+    monkeypatch.setattr(session, "run_experiment", run_experiment)
+    answer = dtx("run", "saga", "--junit", "out/junit.xml")
+    assert answer.code is code
+    assert answer.out.startswith(f" {word} ")
+    assert "\x1b" not in answer.out + answer.err
+    assert Path("out/junit.xml").read_text().startswith("<?xml")
+    document = json.loads(dtx("run", "saga", "--json").out)
+    assert document["exit_code"] == code
+    assert dtx("run", "saga", "--quiet").out.count("\n") == 1
+
+
+@pytest.mark.parametrize(("verdict", "code", "word"), VERDICTS)
+def test_check_answers_with_the_new_verdict(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, code: ExitCode, word: str
+) -> None:
+    write_run(RUNS / "a", make_plan(), None)
+    (RUNS / "latest").symlink_to("a")
+    judged: list[Path] = []
+
+    def judge_run(path: Path) -> Verdict:
+        judged.append(path)
+        return verdict
+
+    monkeypatch.setattr(judging, "judge_run", judge_run)
+    answer = dtx("check")
+    assert answer.code is code
+    assert word in answer.out
+    assert dtx("check", "a").code is code
+    assert dtx("check", str(RUNS / "a")).code is code
+    assert dtx("check", "runs/a").code is ExitCode.USAGE
+    assert judged == [RUNS / "a"] * 3
+
+
+def test_check_of_an_unknown_run_suggests_the_nearest(dtx: Dtx) -> None:
+    write_run(RUNS / "20260101T120000Z-saga-partition-7", make_plan(), make_holds())
+    answer = dtx("check", "20260101T120000Z-saga-partition-8")
+    assert answer.code is ExitCode.USAGE
+    assert "20260101T120000Z-saga-partition-7" in answer.err
+
+
+def test_check_of_a_damaged_folder_is_a_usage_error_that_names_the_file(dtx: Dtx) -> None:
+    folder = write_run(RUNS / "a", make_plan(), None)
+    (folder.path / "plan.json").write_text("{")
+    answer = dtx("check", "a")
+    assert answer.code is ExitCode.USAGE
+    assert "plan.json" in answer.err
+
+
+def test_list_runs_names_verdicts_newest_first(dtx: Dtx) -> None:
+    write_run(RUNS / "1", make_plan(), make_holds())
+    write_run(RUNS / "2", make_plan(), make_violated())
+    write_run(RUNS / "3", make_plan(), None)
+    (write_run(RUNS / "4", make_plan(), None).path / "plan.json").write_text("no")
+    rows = json.loads(dtx("list", "runs", "--json").out)["runs"]
+    assert [(r["name"], r["verdict"]) for r in rows] == [
+        ("4", "damaged"),
+        ("3", "not judged"),
+        ("2", "violated"),
+        ("1", "holds"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["systems", "faults", "variants", "checkers", "workloads"])
+def test_list_prints_the_same_names_as_a_table_and_as_json(dtx: Dtx, kind: str) -> None:
+    rows = json.loads(dtx("list", kind, "--json").out)[kind]
+    table = dtx("list", kind).out
+    for row in rows:
+        assert row["name"] in table
+    assert rows or kind == "workloads"
+
+
+def test_show_of_a_run_prints_its_verdict_and_faults(dtx: Dtx) -> None:
+    write_run(RUNS / "a", make_plan(), make_violated())
+    answer = dtx("show", "a")
+    assert answer.code is ExitCode.HOLDS
+    assert "VIOLATED" in answer.out
+    assert "partition of orders->payments" in answer.out
+    assert f"--tx {GUILTY}" in answer.out
+
+
+def test_show_of_a_system_prints_links_contract_and_variants(dtx: Dtx) -> None:
+    out = dtx("show", "saga").out
+    for expected in ("orders -> ", "atomic", "Variants", "crash points"):
+        assert expected in out
+    document = json.loads(dtx("show", "saga", "--json").out)
+    assert "orders->payments" in document["links"]
+
+
+def test_show_of_a_transaction_needs_a_run(dtx: Dtx) -> None:
+    answer = dtx("show", "saga", "--tx", "t000001")
+    assert answer.code is ExitCode.USAGE
+    assert "dtx show latest" in answer.err
+
+
+def test_a_systems_name_is_a_system_even_if_a_run_has_that_name(dtx: Dtx) -> None:
+    write_run(RUNS / "saga", make_plan(), make_holds())
+    assert "Who talks to whom" in dtx("show", "saga").out
+    assert "HOLDS" in dtx("show", str(RUNS / "saga")).out

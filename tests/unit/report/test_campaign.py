@@ -1,0 +1,79 @@
+"""Tables of campaigns."""
+
+import io
+
+from rich.console import Console, RenderableType
+
+from dtx.core.campaign import (
+    CampaignStarted,
+    Cell,
+    CellFinished,
+    CellResult,
+    CellStarted,
+    MatrixFinished,
+    MatrixRow,
+    SelftestFinished,
+    SelftestRow,
+)
+from dtx.core.exit_codes import ExitCode
+from dtx.core.verdict import Status
+from dtx.report.campaign import CampaignProgress, matrix_table, selftest_table
+
+CELL = Cell(system="saga", variant=None, fault="partition", seed=3)
+ACCUSED = CellResult(
+    cell=CELL,
+    exit_code=ExitCode.VIOLATED,
+    status=Status.VIOLATED,
+    violated=("atomicity",),
+    folder="runs/accused",
+)
+BROKEN = CellResult(cell=CELL, exit_code=ExitCode.ENVIRONMENT, error="no image\nlong story")
+
+
+def rendered(part: RenderableType, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_matrix_names_the_folder_of_every_run_that_does_not_hold() -> None:
+    row = MatrixRow(
+        system="saga", variant=None, fault="partition", cells=3, landed=3, holds=2, violated=1,
+        unknown=0, failed=0,
+    )  # fmt: skip
+    text = rendered(
+        matrix_table(MatrixFinished(rows=(row,), results=(ACCUSED,), exit_code=ExitCode.VIOLATED))
+    )
+    assert "runs/accused" in text
+    assert "VIOLATED" in text
+    assert "HOLDS" not in text
+
+
+def test_a_selftest_that_misses_a_variant_says_so_and_what_came_instead() -> None:
+    row = SelftestRow(
+        system="saga", variant=None, fault="partition", expected=(), cells=10, landed=10,
+        as_expected=9, is_passed=False, others={"violated: atomicity": 1},
+    )  # fmt: skip
+    text = rendered(
+        selftest_table(
+            SelftestFinished(rows=(row,), results=(ACCUSED,), exit_code=ExitCode.VIOLATED)
+        )
+    )
+    assert "MISSED" in text
+    assert "1 x violated: atomicity" in text
+    assert "runs/accused" in text
+
+
+def test_plain_progress_has_one_line_for_each_cell() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    with CampaignProgress(console) as progress:
+        progress.see(CampaignStarted(cells=(CELL, CELL)))
+        for number, result in enumerate((ACCUSED, BROKEN), start=1):
+            progress.see(CellStarted(cell=CELL, number=number))
+            progress.see(CellFinished(result=result, number=number))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().strip().splitlines()
+    assert len(lines) == 2
+    assert "violated (atomicity)" in lines[0]
+    assert "could not be run: no image" in lines[1]

@@ -1,0 +1,82 @@
+"""The formats for programs: JSON and JUnit."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
+
+from dtx.core.run_folder import SCHEMA
+from dtx.core.verdict import Status, StoryLine, Verdict
+from dtx.report.json_document import encode, run_document
+from dtx.report.junit import junit_xml
+from tests.support.verdicts import (
+    CHECKERS,
+    GUILTY,
+    make_holds,
+    make_plan,
+    make_unknown,
+    make_violated,
+)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "code"),
+    [
+        (make_holds(), "holds", 0),
+        (make_violated(), "violated", 1),
+        (make_unknown(), "unknown", 3),
+    ],
+)
+def test_the_document_says_status_and_exit_code(verdict: Verdict, status: str, code: int) -> None:
+    document = json.loads(encode(run_document(make_plan(), verdict, Path("runs/a"))))
+    assert (document["schema"], document["status"], document["exit_code"]) == (SCHEMA, status, code)
+    assert document["folder"] == "runs/a"
+    assert document["command"] == "dtx run saga --fault partition --seed 7"
+    assert "system" not in document["plan"]
+
+
+def test_the_documents_verdict_can_be_read_back() -> None:
+    document = run_document(make_plan(), make_violated(), Path("a"))
+    assert msgspec.convert(document["verdict"], Verdict) == make_violated()
+    assert document["violated"] == ["atomicity", "no-phantom"]
+
+
+def _suite(verdict: Verdict) -> ET.Element:
+    suite = ET.fromstring(junit_xml(make_plan(), verdict, 12.5)).find("testsuite")
+    assert suite is not None
+    return suite
+
+
+def test_a_run_that_holds_has_only_passed_cases() -> None:
+    suite = _suite(make_holds())
+    assert [case.get("name") for case in suite.iter("testcase")] == list(CHECKERS)
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "0")
+
+
+def test_a_violation_is_a_failure_with_its_story() -> None:
+    suite = _suite(make_violated())
+    assert (suite.get("failures"), suite.get("errors")) == ("2", "0")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert GUILTY in str(failure.get("message"))
+    assert "debit asked in vain" in str(failure.text)
+
+
+def test_an_unknown_run_has_an_error_even_if_every_checker_could_judge() -> None:
+    assert _suite(make_unknown()).get("errors") == "1"
+    only_reasons = make_holds(status=Status.UNKNOWN, reasons=("t000001 is invoked twice",))
+    suite = _suite(only_reasons)
+    assert suite.get("errors") == "1"
+    assert "invoked twice" in ET.tostring(suite, encoding="unicode")
+
+
+def test_what_is_not_claimed_is_skipped() -> None:
+    checks = tuple(msgspec.structs.replace(c, is_claimed=False) for c in make_violated().checks)
+    assert _suite(make_violated(checks=checks)).get("skipped") == str(len(CHECKERS))
+
+
+def test_control_codes_in_a_story_leave_the_xml_readable() -> None:
+    story = (StoryLine(at_s=1.0, who="orders", what="\x1b[2J\x00 <&>"),)
+    assert "<&>" in "".join(_suite(make_violated(stories={GUILTY: story})).itertext())

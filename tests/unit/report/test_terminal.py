@@ -1,0 +1,182 @@
+"""The final report says what happened, and nobody can mistake its verdict."""
+
+import io
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from dtx.core.run_folder import Plan
+from dtx.core.verdict import Finding, Status, StoryLine, Verdict
+from dtx.report.terminal import print_report
+from tests.support.verdicts import (
+    CHECKERS,
+    GUILTY,
+    NOT_LANDED,
+    make_holds,
+    make_plan,
+    make_unknown,
+    make_violated,
+    make_window,
+)
+
+FOLDER = Path(".dtx/runs/20260101T120000Z-saga-partition-7")
+
+
+def rendered(
+    verdict: Verdict, plan: Plan | None = None, *, width: int = 80, terminal: bool = False
+) -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=width, force_terminal=terminal, legacy_windows=False)
+    print_report(console, plan or make_plan(), verdict, FOLDER)
+    return file.getvalue()
+
+
+def test_a_verdict_that_holds_says_so_and_fits_one_screen() -> None:
+    text = rendered(make_holds())
+    assert text.lstrip().startswith("HOLDS")
+    assert "VIOLATED" not in text
+    assert "UNKNOWN" not in text
+    assert len(text.splitlines()) <= 40
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+def test_a_violated_verdict_begins_and_ends_with_it_and_never_says_that_it_holds() -> None:
+    lines = rendered(make_violated()).strip().splitlines()
+    for line in (lines[0], lines[-1]):
+        assert "VIOLATED" in line
+        assert "atomicity, no-phantom" in line
+    assert "HOLDS" not in "\n".join(lines)
+    for line in (line for line in lines if line.split()[:1] in (["atomicity"], ["no-phantom"])):
+        assert "holds" not in line
+
+
+@pytest.mark.parametrize("status", [Status.HOLDS, Status.UNKNOWN])
+def test_only_a_violated_verdict_says_violated(status: Status) -> None:
+    text = rendered(make_holds() if status is Status.HOLDS else make_unknown())
+    assert "VIOLATED" not in text
+    assert status.value.upper() in text
+
+
+def test_an_unknown_verdict_tells_its_reasons_before_all_else() -> None:
+    text = rendered(make_unknown(), width=200)
+    assert text.index(NOT_LANDED) < text.index("Faults")
+    assert "proves nothing" in text
+    assert "did not land" in text
+    assert "HOLDS" not in text
+
+
+def test_a_violation_is_told_as_a_story_then_evidence_then_how_many() -> None:
+    text = rendered(make_violated(), width=120)
+    order = [
+        f"The first violating transaction, {GUILTY}",
+        "lose-reply begins on orders->payments",
+        "submits t000042",
+        "payments-db: debit applied, 600, at 2.618 s",
+        "17 like it",
+        "repeat it",
+    ]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    assert "2.611 s" in text
+
+
+def test_of_several_violating_transactions_the_one_submitted_first_is_told() -> None:
+    def guilty(tx: str, at_s: float) -> tuple[Finding, tuple[StoryLine, ...]]:
+        finding = Finding(
+            checker="durability", claim="c", summary=f"s {tx}", subjects=(tx,), evidence=(), tx=tx
+        )
+        return finding, (StoryLine(at_s=at_s, who="client", what=f"submits {tx}"),)
+
+    later, later_story = guilty("t000001", 9.0)
+    earlier, earlier_story = guilty("t000099", 1.0)
+    checks = tuple(
+        msgspec.structs.replace(check, status=Status.VIOLATED, findings=(later, earlier))
+        if check.checker == "durability"
+        else check
+        for check in make_holds().checks
+    )
+    text = rendered(
+        make_holds(
+            status=Status.VIOLATED,
+            checks=checks,
+            stories={"t000001": later_story, "t000099": earlier_story},
+        )
+    )
+    assert "The first violating transaction, t000099" in text
+
+
+def test_a_violation_without_a_transaction_shows_its_evidence() -> None:
+    finding = Finding(
+        checker="conservation",
+        claim="stock is conserved",
+        summary="broken for apple, 1 of 10 keys",
+        subjects=("apple",),
+        evidence=("apple: 9 = 10 does not hold",),
+    )
+    checks = tuple(
+        msgspec.structs.replace(check, status=Status.VIOLATED, findings=(finding,))
+        if check.checker == "conservation"
+        else check
+        for check in make_holds().checks
+    )
+    text = rendered(make_holds(status=Status.VIOLATED, checks=checks))
+    assert "apple: 9 = 10 does not hold" in text
+    assert "VIOLATED" in text
+
+
+def test_the_report_says_what_was_tried_and_how_to_repeat_it() -> None:
+    text = rendered(make_holds(), width=120)
+    for expected in (
+        "orders->payments",
+        "6.2 kB held",
+        "8 connections",
+        "met 262 transactions, which ended 217 ok, 14 refused, 31 unknown",
+        "2 after payments-db.debit",
+        "442 ok, 37 refused, 31 unknown",
+        "29 committed, 2 left no effect",
+        "21 begun and undone again",
+        "seed 7",
+        "runtime local",
+        "before the fault",
+        "quiet 1.3 s after healing (the contract allows 10 s)",
+        str(FOLDER),
+        "dtx run saga --fault partition --seed 7",
+    ):
+        assert expected in text
+    for checker in CHECKERS:
+        assert checker in text
+
+
+def test_the_command_can_be_pasted_into_a_shell() -> None:
+    plan = make_plan(command=("dtx", "run", "saga", "--fault", "lose-reply@orders->payments"))
+    assert "--fault 'lose-reply@orders->payments'" in rendered(make_holds(), plan, width=120)
+
+
+def test_an_invariant_that_is_not_claimed_is_marked_so() -> None:
+    checks = tuple(
+        msgspec.structs.replace(check, is_claimed=False) for check in make_holds().checks
+    )
+    assert "not claimed" in rendered(make_holds(checks=checks))
+
+
+def test_text_of_workers_cant_play_tricks_on_the_terminal() -> None:
+    tricks = "\x1b[2J\x1b]0;x\x07[bold]not markup[/bold]"
+    story = (StoryLine(at_s=1.0, who="orders", what=tricks),)
+    text = rendered(make_violated(stories={GUILTY: story}), terminal=True, width=120)
+    assert "\x1b[2J" not in text
+    assert "\x07" not in text
+    assert "[bold]not markup[/bold]" in text
+
+
+def test_a_run_without_faults_says_none() -> None:
+    plan = make_plan(schedule=msgspec.structs.replace(make_plan().schedule, windows=()))
+    text = rendered(make_holds(coverage=()), plan)
+    assert "without faults" in text
+    assert "none" in text
+
+
+def test_a_narrow_terminal_loses_no_words() -> None:
+    text = " ".join(rendered(make_holds(coverage=(make_window(),)), width=60).split())
+    assert "which ended 217 ok, 14 refused, 31 unknown" in text
