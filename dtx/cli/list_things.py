@@ -107,6 +107,7 @@ def _checkers() -> Iterator[Row]:
 def _runs(out: Path) -> Iterator[Row]:
     from dtx.core.errors import RecordError  # noqa: PLC0415
     from dtx.core.run_folder import RunFolder  # noqa: PLC0415 (start time)
+    from dtx.report.wording import command_line  # noqa: PLC0415
 
     for name in _newest_first(run_names(out)):
         folder = RunFolder(out / name)
@@ -119,7 +120,7 @@ def _runs(out: Path) -> Iterator[Row]:
             "name": name,
             "verdict": verdict.status.value if verdict else "not judged",
             "broken": list(verdict.violated_checkers) if verdict else [],
-            "command": " ".join(plan.command),
+            "command": command_line(plan.command),
         }
 
 

@@ -72,7 +72,12 @@ def execute(arguments: Sequence[str]) -> ExitCode:
     try:
         with interruptible():
             # typer answers an interrupt with 130 by itself, and returns what the command returned.
-            returned = app(list(arguments) or ["--help"], standalone_mode=False, obj=invocation)
+            returned = app(
+                list(arguments) or ["--help"],
+                prog_name="dtx",
+                standalone_mode=False,
+                obj=invocation,
+            )
         code = ExitCode(returned or 0)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED

@@ -67,6 +67,8 @@ class Session:
                 f" ({self._runtime.name.value})"
             )
             environment = self._stack.enter_context(provisioned(self._system, self._runtime.name))
+            for work in environment.runtime.first_time_work():
+                yield StepStarted(what=work)
             environment.start()
             self._environment = environment
         elif self._is_used:

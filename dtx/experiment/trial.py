@@ -105,7 +105,12 @@ class Trial:
         )
         with (
             driver,
-            WatchedNodes(environment.nodes, environment.nodes.last_words, record) as nodes,
+            WatchedNodes(
+                environment.nodes,
+                environment.nodes.last_words,
+                record,
+                dead_servers=environment.dead_servers,
+            ) as nodes,
         ):
             ports = Ports(
                 links=environment.links,

@@ -13,8 +13,24 @@ LOOK_EVERY_S = 0.2
 class WatchedNodes:
     """Implements `Nodes` over others, and watches those that are meant to be alive."""
 
-    def __init__(self, nodes: Nodes, last_words: Callable[[str], str], recorder: Recorder) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        last_words: Callable[[str], str],
+        recorder: Recorder,
+        *,
+        dead_servers: Callable[[], Sequence[str]],
+    ) -> None:
+        """Watch.
+
+        Args:
+            nodes: those that faults may kill, and others must not.
+            last_words: how a dead node ended, in words.
+            recorder: takes the deaths.
+            dead_servers: servers beside the nodes that are dead though nothing may kill them.
+        """
         self._nodes = nodes
+        self._dead_servers = dead_servers
         self._last_words = last_words
         self._recorder = recorder
         self._lock = threading.Lock()
@@ -66,11 +82,15 @@ class WatchedNodes:
                     if node in self._down or self._nodes.is_alive(node):
                         continue
                     self._down.add(node)
-                self._recorder.append(
-                    ProcessEvent(
-                        at_ns=time.monotonic_ns(),
-                        node=node,
-                        change=ProcessChange.DIED,
-                        detail=self._last_words(node),
-                    )
-                )
+                self._record(node, self._last_words(node))
+            for server in self._dead_servers():
+                if server not in self._down:
+                    self._down.add(server)
+                    self._record(server, "")
+
+    def _record(self, node: str, detail: str) -> None:
+        self._recorder.append(
+            ProcessEvent(
+                at_ns=time.monotonic_ns(), node=node, change=ProcessChange.DIED, detail=detail
+            )
+        )

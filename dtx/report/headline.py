@@ -11,6 +11,8 @@ from dtx.report import colours
 from dtx.report.wording import clean, seconds
 
 _OWN_VERSIONS = ("dtx", "python", "kernel")
+_IMAGE = " image"
+"""Which image a server came from is in plan.json; its version says enough here."""
 
 
 def headline(plan: Plan, verdict: Verdict) -> Text:
@@ -44,7 +46,9 @@ def particulars(plan: Plan) -> Iterator[Text]:
         f"runtime {plan.runtime}"
     )
     servers = [
-        f"{name} {version}" for name, version in plan.versions.items() if name not in _OWN_VERSIONS
+        f"{name} {version}"
+        for name, version in plan.versions.items()
+        if name not in _OWN_VERSIONS and not name.endswith(_IMAGE)
     ]
     if servers:
         yield Text(clean(", ".join(servers)), style=colours.QUIET)

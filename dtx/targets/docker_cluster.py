@@ -99,7 +99,7 @@ def initialised_image(engine: Engine, base: Image, run_id: str) -> InitialisedIm
     Raises:
         ProvisionError: the image has no PostgreSQL or no shell, or initdb failed.
     """
-    name = f"{REPOSITORY}:{base.short_id}-{fingerprint()}"
+    name = _name(base)
     found = find_image(engine, name)
     if found is None:
         with locked(cache_folder() / name.replace(":", "-")):
@@ -110,6 +110,15 @@ def initialised_image(engine: Engine, base: Image, run_id: str) -> InitialisedIm
         user=found.labels[_USER_LABEL],
         version=found.labels[_VERSION_LABEL],
     )
+
+
+def is_initialised(engine: Engine, base: Image) -> bool:
+    """Whether there is an initialised image for `base` already."""
+    return find_image(engine, _name(base)) is not None
+
+
+def _name(base: Image) -> str:
+    return f"{REPOSITORY}:{base.short_id}-{fingerprint()}"
 
 
 def remove_cached_images(engine: Engine) -> int:

@@ -18,7 +18,12 @@ from docker.types import LogConfig
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.targets import docker_sweep
-from dtx.targets.docker_cluster import POSTGRES_PORT, InitialisedImage, initialised_image
+from dtx.targets.docker_cluster import (
+    POSTGRES_PORT,
+    InitialisedImage,
+    initialised_image,
+    is_initialised,
+)
 from dtx.targets.docker_engine import (
     ENGINE_ERRORS,
     connect,
@@ -109,6 +114,17 @@ class DockerRuntime:
             "toxiproxy image": _described(toxiproxy),
             "engine": self._engine.version,
         }
+
+    def first_time_work(self) -> Sequence[str]:
+        """Return what has to be made once for these images.
+
+        Raises:
+            ProvisionError: an image is absent.
+        """
+        base = self._image(POSTGRES.name)
+        if is_initialised(self._engine, base):
+            return ()
+        return (f"initialising a PostgreSQL cluster from {base.name} (once)",)
 
     def launch_postgres(self, name: str) -> DockerServer:
         """Launch a PostgreSQL server on a fresh copy of the initialised cluster.

@@ -59,17 +59,13 @@ class Environment:
         Raises:
             ProvisionError, ConfigError: something did not come up.
         """
-        client, *_ = side_by_side.each(
-            lambda step: step(),
-            [self._start_toxiproxy, *(self._starter(name) for name in self.system.databases)],
-        )
-        if not isinstance(client, ToxiproxyClient):
-            raise InternalError("the first step starts Toxiproxy")
+        starts = [self._start_toxiproxy, *(self._starter(name) for name in self.system.databases)]
+        side_by_side.each(lambda start: start(), starts)
         self._make_workers()
         upstreams = {
             name: self._address(name) for name in self.system.nodes if self._has_address(name)
         }
-        self._links = ProxiedLinks(client, upstreams, self.system.links)
+        self._links = ProxiedLinks(self._toxiproxy_client(), upstreams, self.system.links)
 
     def start_workers(self, logs: Path) -> None:
         """Start the workers, writing their logs below the folder, and wait until they are ready."""
@@ -98,10 +94,6 @@ class Environment:
         if not poll_until(is_clean, Deadline.after(10)):
             raise ProvisionError(f"the environment could not be made clean: {'; '.join(problems)}")
 
-    def stop_workers(self) -> None:
-        """End the workers."""
-        side_by_side.each(lambda worker: worker.stop(), self._workers.values())
-
     def close(self) -> None:
         """End and remove everything; never raises."""
         side_by_side.each(_end, self._workers.values())
@@ -125,10 +117,14 @@ class Environment:
 
     # Bringing up
 
-    def _start_toxiproxy(self) -> object:
-        self._toxiproxy = self.runtime.launch_toxiproxy()
-        client = ToxiproxyClient(self._toxiproxy.address)
-        server = self._toxiproxy
+    def _toxiproxy_client(self) -> ToxiproxyClient:
+        if self._toxiproxy is None:
+            raise InternalError("Toxiproxy has not been started")
+        return ToxiproxyClient(self._toxiproxy.address)
+
+    def _start_toxiproxy(self) -> None:
+        server = self._toxiproxy = self.runtime.launch_toxiproxy()
+        client = self._toxiproxy_client()
 
         def answers() -> bool:
             try:
@@ -144,15 +140,13 @@ class Environment:
             raise ProvisionError(
                 f"Toxiproxy did not answer within {TOXIPROXY_READY_WITHIN_S:.0f} s"
             )
-        return client
 
-    def _starter(self, name: str) -> Callable[[], object]:
-        def start() -> object:
+    def _starter(self, name: str) -> Callable[[], None]:
+        def start() -> None:
             target = PostgresTarget(name, self.runtime.launch_postgres(name))
             self._databases[name] = target
             target.wait_ready(DATABASE_READY_WITHIN_S)
             target.apply_schema(self.system.databases[name].schema)
-            return target
 
         return start
 

@@ -2,6 +2,7 @@
 
 A run is alive while the harness that its private folder names runs. Private folders are looked for in this
 user's temporary folder, and in that of every living reaper, since a harness may have had another TMPDIR.
+Processes of a run without any folder count as dead only once nobody but init is their parent.
 """
 
 import os
@@ -21,6 +22,8 @@ YOUNG_S = 30.0
 """A private folder without its `harness` file is being made, unless it is older than this."""
 
 _REAPER = b"targets/reaper.py"
+_INITS = frozenset({"systemd", "init", "tini", "dumb-init", "docker-init", "containerd-shim"})
+"""Those that adopt orphans, besides process 1; names as the kernel cuts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +51,14 @@ class Leftovers:
 def leftovers() -> Leftovers:
     """Look; changes nothing."""
     folders = _private_folders()
+    known = {_run_id(folder) for folder in folders}
     living = {_run_id(folder) for folder in folders if not _is_dead(folder)}
     socket, in_docker = _docker_runs()
     return Leftovers(
         processes={
-            run: tuple(sorted(pids)) for run, pids in _marked().items() if run not in living
+            run: tuple(sorted(pids))
+            for run, pids in _marked().items()
+            if run not in living and (run in known or _is_orphaned(pids))
         },
         folders=tuple(folder for folder in folders if _run_id(folder) not in living),
         docker_runs=tuple(run for run in in_docker if run not in living),
@@ -154,6 +160,25 @@ def _marked() -> dict[str, set[int]]:
                 run = entry.removeprefix(prefix).decode(errors="replace")
                 found.setdefault(run, set()).add(pid)
     return found
+
+
+def _is_orphaned(pids: set[int]) -> bool:
+    """Whether whoever started the processes is gone: their first ancestor outside is an init."""
+    parent_of = process_tree.parents()
+    for pid in pids:
+        ancestor = pid
+        while ancestor in pids:
+            ancestor = parent_of.get(ancestor, 1)
+        if ancestor > 1 and _name(ancestor) not in _INITS:
+            return False
+    return True
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _reapers_places() -> set[Path]:

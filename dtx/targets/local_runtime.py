@@ -17,12 +17,13 @@ from dtx.targets.loopback import free_port, release_port
 from dtx.targets.postgres_binaries import (
     PostgresBinaries,
     as_unprivileged,
+    cluster_folder,
     find_postgres,
     initialised_cluster,
 )
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
 from dtx.targets.toxiproxy_binary import VERSION as TOXIPROXY_VERSION
-from dtx.targets.toxiproxy_binary import toxiproxy_binary
+from dtx.targets.toxiproxy_binary import is_toxiproxy_ready, toxiproxy_binary
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +131,16 @@ class LocalRuntime:
             "postgres": f"{binaries.version} ({binaries.origin})",
             "toxiproxy": TOXIPROXY_VERSION,
         }
+
+    def first_time_work(self) -> Sequence[str]:
+        """Return what is not in the cache yet."""
+        work = []
+        if not is_toxiproxy_ready(self._cache):
+            work.append(f"building Toxiproxy {TOXIPROXY_VERSION} with Go (once, about 30 s)")
+        binaries = self._postgres()
+        if not cluster_folder(binaries, self._cache).exists():
+            work.append(f"initialising a PostgreSQL {binaries.version} cluster (once)")
+        return work
 
     def launch_postgres(self, name: str) -> LocalServer:
         """Launch PostgreSQL on a copy of the initialised cluster."""

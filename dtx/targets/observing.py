@@ -1,7 +1,10 @@
 """Queries of system.toml to observation rows; what does not fit a shape is a clear error."""
 
 import datetime
+import math
+from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from dtx.core.errors import ConfigError
@@ -33,7 +36,10 @@ def residue_count(database: str, name: str, rows: Sequence[Cells]) -> int:
     """Return the one number of a residue query."""
     where = f"[databases.{database}.residue] {name}"
     if len(rows) != 1 or len(rows[0]) != 1:
-        raise ConfigError(f"{where}: one row with one number is wanted, not {len(rows)} rows")
+        columns = len(rows[0]) if rows else 0
+        raise ConfigError(
+            f"{where}: one row with one number is wanted, not {len(rows)} rows of {columns} columns"
+        )
     return _whole(where, "count", rows[0][0])
 
 
@@ -47,8 +53,14 @@ def invariant_rows(name: str, side: Side, rows: Sequence[Cells]) -> list[Invaria
         found.append(
             InvariantRow(name=name, side=side, key=key, value=_whole(where, "value", row[-1]))
         )
-    if len({row.key for row in found}) != len(found):
-        raise ConfigError(f"{where}: the same key comes twice")
+    keys = Counter(row.key for row in found)
+    for key, count in keys.items():
+        if count > 1 and len(rows[0]) == 1:
+            raise ConfigError(
+                f"{where}: {len(rows)} rows, wanted one row (value), or rows (key, value)"
+            )
+        if count > 1:
+            raise ConfigError(f"{where}: the key {key!r} comes twice, wanted one row for each key")
     return found
 
 
@@ -80,7 +92,9 @@ def _text(where: str, column: str, value: object) -> str:
 
 
 def _whole(where: str, column: str, value: Any) -> int:
-    if value is None or isinstance(value, (bool, str)) or int(value) != value:
+    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    # NaN and infinity have no int: they are asked about first.
+    if not is_number or not math.isfinite(value) or int(value) != value:
         raise ConfigError(f"{where}: {column} is {value!r}, wanted a whole number")
     return int(value)
 

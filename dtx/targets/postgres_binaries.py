@@ -67,8 +67,13 @@ def system_folders() -> list[Path]:
 
 def initialised_cluster(binaries: PostgresBinaries, cache: Path) -> Path:
     """Return a cluster that initdb made once with these binaries; servers start on copies of it."""
-    target = cache / f"cluster-{binaries.version}-{fingerprint()}"
+    target = cluster_folder(binaries, cache)
     return made_once(target, lambda folder: _initialise(binaries, folder))
+
+
+def cluster_folder(binaries: PostgresBinaries, cache: Path) -> Path:
+    """Return where the initialised cluster is or will be."""
+    return cache / f"cluster-{binaries.version}-{fingerprint()}"
 
 
 def as_unprivileged() -> dict[str, object]:

@@ -59,7 +59,8 @@ def choose_runtime(wanted: RuntimeName) -> RuntimeChoice:
         return RuntimeChoice(name=RuntimeName.LOCAL, reason=f"no Docker here: {reason}")
     asked = wanted is RuntimeName.DOCKER
     return RuntimeChoice(
-        name=RuntimeName.DOCKER, reason="asked for" if asked else "an engine with the images answers"
+        name=RuntimeName.DOCKER,
+        reason="asked for" if asked else "an engine with the images answers",
     )
 
 

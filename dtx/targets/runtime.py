@@ -1,5 +1,6 @@
 """The port between products (PostgreSQL, Toxiproxy) and the two runtimes that bring them up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -55,6 +56,13 @@ class Runtime(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Versions of the products it brings up, for plan.json: postgres, toxiproxy, engine."""
+
+    def first_time_work(self) -> Sequence[str]:
+        """Return what has to be made once before servers can be launched, in words: it takes a while.
+
+        Raises:
+            ProvisionError: binaries or images are absent.
+        """
 
     def launch_postgres(self, name: str) -> ServerProcess:
         """Launch a PostgreSQL server on a fresh copy of the initialised cluster.

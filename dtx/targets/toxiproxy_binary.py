@@ -28,6 +28,11 @@ def cached_binary(cache: Path) -> Path:
     return cache / f"toxiproxy-{VERSION}" / "toxiproxy-server"
 
 
+def is_toxiproxy_ready(cache: Path) -> bool:
+    """Whether `toxiproxy_binary` answers at once."""
+    return bool(os.environ.get("DTX_TOXIPROXY")) or cached_binary(cache).exists()
+
+
 def toxiproxy_binary(cache: Path) -> Path:
     """Return the server's path; it is built (8-30 s) if it is not in the cache yet.
 

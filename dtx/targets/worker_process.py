@@ -92,7 +92,11 @@ class WorkerProcess:
         def members() -> set[int]:
             found = process_tree.marked(NODE_VARIABLE, self._mark)
             # Once it was waited for, its pid may be somebody else's.
-            return found if process.poll() is not None else found | process_tree.descendants(process.pid)
+            return (
+                found
+                if process.poll() is not None
+                else found | process_tree.descendants(process.pid)
+            )
 
         killed = process_tree.kill_all(members)
         process.wait(timeout=5)

@@ -51,21 +51,42 @@ def docker_things() -> set[str]:
     return found
 
 
-def listening_ports() -> set[int]:
+def listening() -> dict[str, int]:
+    """Return inode -> port of every listening socket."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     cells = [line.split() for line in lines]
-    return {int(cell[1].rpartition(":")[2], 16) for cell in cells if cell[3] == "0A"}
+    return {c[9]: int(c[1].rpartition(":")[2], 16) for c in cells if c[3] == "0A"}
+
+
+def ports_of(place: Path, containers: set[str]) -> set[int]:
+    """Return the ports on which this run's processes and containers listen now."""
+    inodes = listening()
+    found: set[int] = set()
+    for pid in processes_of(place):
+        with contextlib.suppress(OSError):
+            for file in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    inode = os.readlink(file).removeprefix("socket:[").removesuffix("]")
+                    found |= {inodes[inode]} if inode in inodes else set()
+    for container in containers:
+        if container.startswith("ps "):
+            done = subprocess.run(
+                ["docker", "port", container.removeprefix("ps ")],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            found |= {int(line.rpartition(":")[2]) for line in done.stdout.split() if ":" in line}
+    return found
 
 
 def processes_of(place: Path) -> set[int]:
     return process_tree.working_below(place) | process_tree.marked("TMPDIR", str(place / "tmp"))
 
 
-def what_is_left(place: Path, before: tuple[set[str], set[int]]) -> list[str]:
+def what_is_left(place: Path, before: set[str], ports: set[int]) -> list[str]:
     left = [f"process {pid}: {cmdline(pid)}" for pid in processes_of(place)]
     left += [f"folder {path}" for path in (place / "tmp").iterdir()]
-    left += sorted(docker_things() - before[0])
-    left += [f"port {port}" for port in listening_ports() - before[1] if port < 32768]
+    left += sorted(docker_things() - before)
+    left += [f"port {port}" for port in ports & set(listening().values())]
     return left
 
 
@@ -81,7 +102,8 @@ def test_killed_harness_leaves_nothing_and_its_folder_can_be_judged(
     runtime: str, number: int, place: Path
 ) -> None:
     moment_s = random.Random(f"{runtime}-{number}").uniform(0.2, LATEST_KILL_S)
-    before = (docker_things(), listening_ports())
+    before = docker_things()
+    ports: set[int] = set()
     harness = subprocess.Popen(
         [
             sys.executable, "-m", "dtx", "run", "saga", "--fault", "kill@payments",
@@ -95,14 +117,15 @@ def test_killed_harness_leaves_nothing_and_its_folder_can_be_judged(
     try:
         time.sleep(moment_s)
         assert harness.poll() is None, "killed too late to prove anything"
+        ports = ports_of(place, docker_things() - before)
     finally:
         harness.send_signal(signal.SIGKILL)
         harness.wait()
 
     gone = poll_until(
-        lambda: not what_is_left(place, before), Deadline.after(GONE_WITHIN_S), every_s=0.1
+        lambda: not what_is_left(place, before, ports), Deadline.after(GONE_WITHIN_S), every_s=0.1
     )
-    assert gone, f"killed after {moment_s:.2f} s: {what_is_left(place, before)}"
+    assert gone, f"killed after {moment_s:.2f} s: {what_is_left(place, before, ports)}"
 
     for folder in (place / "runs").glob("2*"):
         done = subprocess.run(

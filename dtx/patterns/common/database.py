@@ -25,7 +25,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, TooManyRequests
 
 Connection = AsyncConnection[TupleRow]
 
@@ -46,6 +46,11 @@ class Database:
 
     def __init__(self, url: str, *, connections: int = 16) -> None:
         self._connections = connections
+        # Whoever asks gives up after a second or so. A longer queue would fill with work that nobody waits for, and
+        # after an outage there would be time for nothing else: better an error at once, and a retry later. Not the
+        # pool's own max_waiting, which counts those that gave up too, and once full of them never connects again.
+        self._most_borrowers = 5 * connections
+        self._borrowers = 0
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             kwargs={
@@ -84,6 +89,17 @@ class Database:
             psycopg.Error: no connection to be had, broken, or over the deadline; the outcome of the statement
                 that was under way is then unknown.
         """
+        if self._borrowers >= self._most_borrowers:
+            raise TooManyRequests("too many wait for a connection")
+        self._borrowers += 1
+        try:
+            async with self._borrowed() as connection:
+                yield connection
+        finally:
+            self._borrowers -= 1
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Connection]:
         connection = await self._checkout()
         watchdog = asyncio.get_running_loop().call_later(DEADLINE_S, _shut_down, connection)
         try:

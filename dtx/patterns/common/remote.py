@@ -19,7 +19,7 @@ class _Reply(msgspec.Struct, frozen=True):
 class Remote:
     """One HTTP client for all workers that this one asks; an async context manager."""
 
-    def __init__(self, *, connections_per_host: int = 100) -> None:
+    def __init__(self, *, connections_per_host: int = 64) -> None:
         # Bounded for each host: a silent one must not eat the connections of the others.
         self._connections_per_host = connections_per_host
         self._session: aiohttp.ClientSession | None = None

@@ -98,3 +98,12 @@ def test_ports_can_be_taken_again_after_close(runtime: LocalRuntime) -> None:
     first = runtime.launch_toxiproxy()
     runtime.close()
     assert not accepts(first)
+
+
+def test_server_killed_before_it_wrote_its_lock_file_comes_back(runtime: LocalRuntime) -> None:
+    server = runtime.launch_postgres("a-db")
+    wait_for_queries(server)
+    server.kill()
+    (runtime._scope.folder / "a-db" / "data" / "postmaster.pid").write_bytes(b"")
+    server.start()
+    wait_for_queries(server)
