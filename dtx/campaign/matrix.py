@@ -1,7 +1,7 @@
 """`dtx matrix`: systems x faults x seeds, one row for each system under each fault."""
 
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from dtx.campaign.cells import CampaignSettings, cell_settings, run_cells
@@ -33,7 +33,7 @@ class MatrixSettings:
     campaign: CampaignSettings
 
 
-def run_matrix(settings: MatrixSettings) -> Iterator[CampaignEvent]:
+def run_matrix(settings: MatrixSettings) -> Generator[CampaignEvent, None, None]:
     """Run the matrix; the last event has the table.
 
     Raises:

@@ -1,7 +1,7 @@
 """`dtx selftest`: is every variant convicted by exactly the checkers it names, and no reference ever accused?"""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from dtx.campaign.cells import CampaignSettings, run_cells
@@ -58,7 +58,7 @@ class Expectation:
     breaks: tuple[str, ...]
 
 
-def run_selftest(settings: SelftestSettings) -> Iterator[CampaignEvent]:
+def run_selftest(settings: SelftestSettings) -> Generator[CampaignEvent, None, None]:
     """Run all variants and references; the last event has the table.
 
     Raises:

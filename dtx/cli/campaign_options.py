@@ -1,9 +1,8 @@
 """What `dtx selftest` and `dtx matrix` share: their events on the terminal, and their settings."""
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -42,7 +41,7 @@ def campaign_settings(
 
 
 def follow(
-    events: Iterator[CampaignEvent], last: type[Finished], console: "Console", *, is_quiet: bool
+    events: "Campaign", last: type[Finished], console: "Console", *, is_quiet: bool
 ) -> Finished:
     """Show every cell as it comes, and return the campaign's last event.
 
@@ -54,7 +53,7 @@ def follow(
     finished: Finished | None = None
     with (
         NoCampaignProgress() if is_quiet else CampaignProgress(console) as progress,
-        contextlib.closing(cast("Campaign", events)) as running,
+        contextlib.closing(events) as running,
     ):
         for event in running:
             if isinstance(event, CampaignStarted | CellStarted | CellFinished):

@@ -4,7 +4,7 @@ import contextlib
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,15 +14,11 @@ from dtx.cli.system_options import own_flags, read_options
 from dtx.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from dtx.config.model import Selection
-    from dtx.core.events import TrialEvent, TrialFinished
+    from dtx.core.events import TrialFinished
     from dtx.core.run_folder import Plan
     from dtx.experiment.settings import ExperimentSettings
     from dtx.report.progress import Reporter
-
-    Trial = Generator[TrialEvent, None, None]
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 """A system declares options of its own, which are known only once its file is read."""
@@ -135,7 +131,7 @@ def _run(
     finished: TrialFinished | None = None
     with (
         _reporter(invocation, is_quiet=is_quiet) as reporter,
-        contextlib.closing(cast("Trial", run_experiment(settings))) as events,
+        contextlib.closing(run_experiment(settings)) as events,
     ):
         for event in events:
             if isinstance(event, TrialPlanned):

@@ -49,6 +49,7 @@ def _user_folder(text: str) -> Path:
         raise UsageError(f"there is no folder {shown(text)}")
     if not (folder / FILE_NAME).is_file():
         raise UsageError(
-            f"the folder {shown(text)} has no {FILE_NAME}", hint=f"`dtx init {text}` writes one"
+            f"the folder {shown(text)} has no {FILE_NAME}",
+            hint="docs/how-to/own-system.md begins with one to copy",
         )
     return folder

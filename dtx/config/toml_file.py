@@ -27,7 +27,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
-            f"{path}: can't be read: {reason}", hint="`dtx init FOLDER` writes a first one"
+            f"{path}: can't be read: {reason}",
+            hint="docs/how-to/own-system.md begins with one to copy",
         ) from error
     tables = _decoded(content, str(path))
     require_plain(tables, Place(str(path)))

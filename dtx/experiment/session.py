@@ -1,7 +1,7 @@
 """A session: an environment that is held over several trials, reset and proved clean between them."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +15,7 @@ from dtx.targets.environment import Environment
 from dtx.targets.provision import RuntimeChoice, provisioned
 
 
-def run_experiment(settings: ExperimentSettings) -> Iterator[TrialEvent]:
+def run_experiment(settings: ExperimentSettings) -> Generator[TrialEvent, None, None]:
     """Run one experiment in an environment of its own, from settings to verdict.
 
     Raises:

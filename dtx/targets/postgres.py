@@ -57,7 +57,7 @@ class PostgresTarget:
 
     def version(self) -> str:
         """Return the server's version: `17.2`."""
-        with self._connect("postgres") as connection:
+        with self._session("postgres") as connection:
             row = connection.execute("show server_version").fetchone()
             return str(row[0]).split()[0] if row else "?"
 
@@ -66,36 +66,50 @@ class PostgresTarget:
 
         Raises:
             ConfigError: the schema's SQL fails; names file and line.
+            ProvisionError: the server does not answer.
         """
-        with self._connect("postgres") as connection:
+        with self._session("postgres") as connection:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(PRISTINE)))
         if schema is not None:
-            text = schema.read_text()
-            with self._connect(PRISTINE) as connection:
+            text = _read(schema)
+            with self._session(PRISTINE) as connection:
                 try:
                     connection.execute(text.encode())
                 except psycopg.Error as error:
+                    if _is_gone(error):
+                        raise
                     raise _schema_error(schema, text, error) from error
-        with self._connect("postgres") as connection:
+        with self._session("postgres") as connection:
             self._copy_pristine(connection)
 
     def reset(self) -> None:
-        """Roll back what is prepared, and replace the working database by a copy of the pristine one."""
-        with self._connect(DATABASE) as connection:
-            for (gid,) in connection.execute(
-                "select gid from pg_prepared_xacts where database = current_database()"
-            ).fetchall():
-                connection.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
-        with self._connect("postgres") as connection:
+        """Roll back what is prepared, and replace the working database by a copy of the pristine one.
+
+        Raises:
+            ProvisionError: the server does not answer, or refuses.
+        """
+        with self._session("postgres") as connection:
+            prepared = connection.execute(
+                "select gid from pg_prepared_xacts where database = %s", (DATABASE,)
+            ).fetchall()
+        if prepared:
+            with self._session(DATABASE) as connection:
+                for (gid,) in prepared:
+                    connection.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
+        with self._session("postgres") as connection:
             connection.execute(
-                sql.SQL("drop database {} with (force)").format(sql.Identifier(DATABASE))
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(DATABASE))
             )
             self._copy_pristine(connection)
 
     def unclean(self) -> list[str]:
-        """Return what is not as new, in words; empty when the working database is clean."""
+        """Return what is not as new, in words; empty when the working database is clean.
+
+        Raises:
+            ProvisionError: the server does not answer.
+        """
         problems = []
-        with self._connect("postgres") as connection:
+        with self._session("postgres") as connection:
             prepared = _number(connection, "select count(*) from pg_prepared_xacts")
             sessions = _number(
                 connection,
@@ -105,8 +119,10 @@ class PostgresTarget:
             problems.append(f"{self.name}: {prepared} prepared transactions")
         if sessions:
             problems.append(f"{self.name}: {sessions} sessions")
-        if self._contents(DATABASE) != self._contents(PRISTINE):
-            problems.append(f"{self.name}: rows differ from the schema's")
+        changed = {table for table, _ in self._contents(DATABASE) ^ self._contents(PRISTINE)}
+        problems.extend(
+            f"{self.name}: {table} differs from the schema's" for table in sorted(changed)
+        )
         return problems
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
@@ -116,38 +132,46 @@ class PostgresTarget:
             ConfigError: it fails, writes, or takes over QUERY_TIMEOUT_S.
             ProvisionError: the server does not answer.
         """
-        try:
-            with self._reading() as connection:
-                return list(connection.execute(text.encode()).fetchall())
-        except psycopg.OperationalError as error:
-            if error.sqlstate is None:
-                raise ProvisionError(f"{self.name}: {_first_line(error)}") from error
-            raise ConfigError(
-                f"{self.name}: query failed: {_first_line(error)}\n  {text}"
-            ) from error
-        except psycopg.Error as error:
-            raise ConfigError(
-                f"{self.name}: query failed: {_first_line(error)}\n  {text}"
-            ) from error
+        with self._reading() as connection, self._blaming(text):
+            return list(connection.execute(text.encode()).fetchall())
 
     def counts(self, queries: Sequence[str]) -> list[int]:
-        """Return how many rows each query has, in one session."""
-        try:
-            with self._reading() as connection:
-                return [
-                    _number(connection, f"select count(*) from ({q.strip().rstrip(';')}) as rows")
-                    for q in queries
-                ]
-        except psycopg.OperationalError as error:
-            raise ProvisionError(f"{self.name}: {_first_line(error)}") from error
-        except psycopg.Error as error:
-            raise ConfigError(f"{self.name}: query failed: {_first_line(error)}") from error
+        """Return how many rows each query has, in one session; errors as those of `query`."""
+        found = []
+        with self._reading() as connection:
+            for text in queries:
+                with self._blaming(text):
+                    # The line break ends a comment at the query's end.
+                    inner = f"{text.strip().rstrip(';')}\n"
+                    found.append(_number(connection, f"select count(*) from ({inner}) as rows"))
+        return found
 
     @contextmanager
     def _reading(self) -> Iterator["psycopg.Connection[Any]"]:
         options = f"-c default_transaction_read_only=on -c statement_timeout={QUERY_TIMEOUT_S}s"
-        with self._connect(DATABASE, options=options) as connection:
+        with self._session(DATABASE, options=options) as connection:
             yield connection
+
+    @contextmanager
+    def _blaming(self, text: str) -> Iterator[None]:
+        """Turn an error of a system's query into the system's, unless it is the server that is gone."""
+        try:
+            yield
+        except psycopg.Error as error:
+            if _is_gone(error):
+                raise
+            raise ConfigError(
+                f"{self.name}: query failed: {_first_line(error)}\n  {text}"
+            ) from error
+
+    @contextmanager
+    def _session(self, database: str, options: str = "") -> Iterator["psycopg.Connection[Any]"]:
+        """Connect; errors that nobody else is to blame for are the environment's."""
+        try:
+            with self._connect(database, options) as connection:
+                yield connection
+        except psycopg.Error as error:
+            raise ProvisionError(f"{self.name}: {_first_line(error)}") from error
 
     @contextmanager
     def _connect(self, database: str, options: str = "") -> Iterator["psycopg.Connection[Any]"]:
@@ -166,26 +190,41 @@ class PostgresTarget:
             )
         )
 
-    def _contents(self, database: str) -> list[tuple[str, str]]:
+    def _contents(self, database: str) -> set[tuple[str, str]]:
         # One digest for each table, of its rows in a fixed order.
-        with self._connect(database) as connection:
+        with self._session(database) as connection:
             tables = connection.execute(
                 "select schemaname, tablename from pg_tables"
                 " where schemaname not in ('pg_catalog', 'information_schema') order by 1, 2"
             ).fetchall()
-            digests = []
+            digests = set()
             for schema, table in tables:
                 statement = sql.SQL(
                     "select coalesce(md5(string_agg(t::text, chr(10) order by t::text)), '') from {} as t"
                 ).format(sql.Identifier(schema, table))
                 row = connection.execute(statement).fetchone()
-                digests.append((f"{schema}.{table}", str(row[0]) if row else ""))
+                digests.add((f"{schema}.{table}", str(row[0]) if row else ""))
             return digests
 
 
 def _number(connection: "psycopg.Connection[Any]", statement: str) -> int:
     row = connection.execute(statement.encode()).fetchone()
     return int(row[0]) if row else 0
+
+
+def _is_gone(error: psycopg.Error) -> bool:
+    # Class 57P: the server is shutting down, crashed, or still starting (PostgreSQL, appendix A).
+    gone = error.sqlstate is None or error.sqlstate.startswith("57P")
+    return isinstance(error, psycopg.OperationalError) and gone
+
+
+def _read(schema: Path) -> str:
+    try:
+        return schema.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{schema}: not UTF-8: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise ConfigError(f"{schema}: {error.strerror}") from error
 
 
 def _schema_error(schema: Path, text: str, error: psycopg.Error) -> ConfigError:

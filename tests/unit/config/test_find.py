@@ -50,7 +50,7 @@ def test_folder_without_a_file_says_how_to_get_one(patterns: Path) -> None:
     Path("empty").mkdir()
     with pytest.raises(UsageError, match=r"has no system\.toml") as caught:
         find_system("empty", patterns)
-    assert "dtx init empty" in caught.value.hint
+    assert "own-system.md" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["", "./nothing", "a\0b", "common", "./x" * 3000, "~nobody"])

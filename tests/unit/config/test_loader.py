@@ -180,7 +180,7 @@ def test_schema_with_a_name_too_long_is_absent(tmp_path: Path) -> None:
 def test_absent_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"system\.toml: can't be read") as caught:
         load_system(tmp_path)
-    assert "dtx init" in caught.value.hint
+    assert "own-system.md" in caught.value.hint
 
 
 def test_body_keeps_numbers_and_flags_as_they_are(tmp_path: Path) -> None:
