@@ -44,14 +44,14 @@ class PostgresTarget:
                 with self._connect("postgres"):
                     return
             except psycopg.OperationalError as error:
-                last = str(error).strip().splitlines()[-1] if str(error).strip() else last
+                last = _first_line(error)
             if not self.server.is_alive():
                 raise ProvisionError(
                     f"{self.name}: PostgreSQL died at start: {self.server.last_output()}"
                 )
             if deadline.is_over:
                 raise ProvisionError(
-                    f"{self.name}: PostgreSQL did not answer within {within_s:.0f} s: {last}"
+                    f"{self.name}: PostgreSQL did not answer within {within_s:g} s: {last}"
                 )
             time.sleep(0.01)
 

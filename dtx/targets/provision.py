@@ -87,8 +87,11 @@ def provisioned(system: System, runtime: RuntimeName) -> Iterator[Environment]:
             yield environment
         finally:
             environment.close()
-    finally:
-        shutil.rmtree(scope.folder, ignore_errors=True)
+    except BaseException:
+        # Whatever came up in part; and the reaper would otherwise live as long as the exception is held.
+        reaper.sweep()
+        raise
+    shutil.rmtree(scope.folder, ignore_errors=True)
     reaper.dismiss()
 
 

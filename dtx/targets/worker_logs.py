@@ -12,6 +12,8 @@ from pathlib import Path
 LAST_LINES = 32
 _CHUNK_BYTES = 1 << 16
 _LONGEST_LINE_BYTES = 1 << 16
+_LAST_READINGS = 64
+"""How often `close` looks for more: a process that writes for ever must not keep it from ending."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class LogCollector:
         self._wake_out, self._wake_in = os.pipe()
         self._selector.register(self._wake_out, selectors.EVENT_READ, None)
         self._is_over = False
+        self._has_ended = False
         self._thread = threading.Thread(target=self._run, name="dtx-worker-logs", daemon=True)
         self._thread.start()
 
@@ -54,21 +57,55 @@ class LogCollector:
         """Return the worker's last lines."""
         return "\n".join(tuple(self._last.get(worker, ())))
 
-    def close(self) -> None:
-        """Read what is there, then end."""
-        self._is_over = True
-        self._wake()
-        self._thread.join(timeout=5)
+    def is_following(self, worker: str) -> bool:
+        """Whether more output of the worker may come: a pipe of it has not ended."""
         with self._lock:
-            self._close_files()
+            keys = () if self._has_ended else tuple(self._selector.get_map().values())
+        sources = [key.data for key in keys if key.data]
+        return any(source.worker == worker for source in sources)
+
+    def close(self) -> None:
+        """Read what is there, then end; nothing can be followed any more."""
+        if not self._is_over:
+            self._is_over = True
+            self._wake()
+            self._thread.join(timeout=5)
 
     def _run(self) -> None:
         while not self._is_over:
-            for key, _ in self._selector.select(timeout=1.0):
-                if key.data is None:
-                    os.read(self._wake_out, 512)
-                else:
-                    self._read(key.fd, key.data)
+            self._read_ready(timeout_s=1.0)
+        for _ in range(_LAST_READINGS):
+            if not self._read_ready(timeout_s=0):
+                break
+        self._end()
+
+    def _read_ready(self, timeout_s: float) -> bool:
+        """Read all pipes that have something; return whether there was any."""
+        has_read = False
+        for key, _ in self._selector.select(timeout_s):
+            if key.data is None:
+                os.read(self._wake_out, 512)
+            else:
+                has_read = True
+                self._read(key.fd, key.data)
+        return has_read
+
+    def _end(self) -> None:
+        with self._lock:
+            for key in [key for key in self._selector.get_map().values() if key.data]:
+                self._finish(key.fd, key.data, time.monotonic_ns())
+            self._has_ended = True
+            self._selector.close()
+            self._close_files()
+            os.close(self._wake_out)
+            os.close(self._wake_in)
+
+    def _finish(self, pipe: int, source: _Source, now_ns: int) -> None:
+        """Close the pipe; a last line without its end is a line."""
+        self._selector.unregister(pipe)
+        os.close(pipe)
+        lines, source.rest = ([source.rest] if source.rest else []), b""
+        self._write(source, lines, now_ns)
 
     def _read(self, pipe: int, source: _Source) -> None:
         try:
@@ -80,13 +117,11 @@ class LogCollector:
         now_ns = time.monotonic_ns()
         with self._lock:
             if not chunk:
-                self._selector.unregister(pipe)
-                os.close(pipe)
-                lines, source.rest = ([source.rest] if source.rest else []), b""
-            else:
-                *lines, source.rest = (source.rest + chunk).split(b"\n")
-                if len(source.rest) > _LONGEST_LINE_BYTES:
-                    lines, source.rest = [*lines, source.rest], b""
+                self._finish(pipe, source, now_ns)
+                return
+            *lines, source.rest = (source.rest + chunk).split(b"\n")
+            if len(source.rest) > _LONGEST_LINE_BYTES:
+                lines, source.rest = [*lines, source.rest], b""
             self._write(source, lines, now_ns)
 
     def _write(self, source: _Source, lines: list[bytes], now_ns: int) -> None:

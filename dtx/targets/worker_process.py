@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dtx.config.model import Reference, Worker
-from dtx.core.deadline import Deadline
+from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.ports import Death
 from dtx.targets import process_tree
@@ -21,6 +21,7 @@ from dtx.targets.worker_logs import LogCollector
 NODE_VARIABLE = "DTX_NODE"
 CRASH_VARIABLE = "DTX_CRASH_FILE"
 STOP_WITHIN_S = 1.5
+LAST_WORDS_WITHIN_S = 0.5
 
 
 class WorkerProcess:
@@ -147,7 +148,11 @@ class WorkerProcess:
 
     def _refuse_dead(self) -> None:
         if not self.is_alive():
-            time.sleep(0.05)  # its last words are still on their way through the pipe
+            # Its last words may still be on their way; a child of it may hold the pipe open for ever.
+            poll_until(
+                lambda: not self._logs.is_following(self.worker.name),
+                Deadline.after(LAST_WORDS_WITHIN_S),
+            )
             raise ProvisionError(
                 f"worker {self.worker.name} {self.exit_detail()}",
                 hint=f"see `command` and `env` of [workers.{self.worker.name}] in system.toml",

@@ -67,6 +67,7 @@ class _KillWound:
         self._targets = targets
         self._ports = ports
         self._timer = timer
+        self._before: dict[str, Mapping[str, LinkTraffic]] = {}
         self._killed_ns: dict[str, int] = {}
         self._evidence: dict[str, NodeEvidence] = {}
 
@@ -77,7 +78,8 @@ class _KillWound:
     def inject(self) -> None:
         """Kill each node and look which of its connections went silent."""
         for node in self._targets:
-            before = self._traffic_of(node)
+            # As `aim` saw it: to look again now would give the transaction that it saw time to end.
+            before = self._before.get(node) or self._traffic_of(node)
             self._killed_ns[node] = self._timer.now_ns()
             death = kill(node, self._ports, self._timer)
             self._evidence[node] = NodeEvidence(
@@ -116,11 +118,10 @@ class _KillWound:
         return Evidence(nodes=tuple(self._evidence.values()))
 
     def _is_busy(self) -> bool:
-        if self._ports.in_flight.count() < 1:
+        self._before = {node: self._traffic_of(node) for node in self._targets}
+        if not all(any(t.connections for t in links.values()) for links in self._before.values()):
             return False
-        return all(
-            any(t.connections for t in self._traffic_of(node).values()) for node in self._targets
-        )
+        return self._ports.in_flight.count() >= 1
 
     def _traffic_of(self, node: str) -> Mapping[str, LinkTraffic]:
         traffic = self._ports.links.traffic()

@@ -44,12 +44,12 @@ _SESSION = {
 class Database:
     """The pool; an async context manager. All methods raise psycopg.Error when the database can't be used."""
 
-    def __init__(self, url: str, *, connections: int = 16) -> None:
+    def __init__(self, url: str, *, connections: int = 16, waiting: int = 64) -> None:
         self._connections = connections
         # Whoever asks gives up after a second or so. A longer queue would fill with work that nobody waits for, and
         # after an outage there would be time for nothing else: better an error at once, and a retry later. Not the
         # pool's own max_waiting, which counts those that gave up too, and once full of them never connects again.
-        self._most_borrowers = 5 * connections
+        self._most_borrowers = connections + waiting
         self._borrowers = 0
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,

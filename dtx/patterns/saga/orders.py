@@ -55,6 +55,11 @@ def _described(row: tuple[Any, ...]) -> dict[str, Any]:
     return {"status": status, "state": state, "is_stuck": is_stuck, "last_entry": last_entry}
 
 
+def own_database() -> Database:
+    """Return the orders database; most that wait for it are runners of sagas, which don't give up."""
+    return Database(os.environ["DATABASE_URL"], waiting=400)
+
+
 def participants(remote: Remote) -> Participants:
     """Return the participants at the addresses that the environment names."""
     return Participants(
@@ -66,7 +71,7 @@ def participants(remote: Remote) -> Participants:
 
 def main() -> None:
     """Run the worker."""
-    database = Database(os.environ["DATABASE_URL"])
+    database = own_database()
     remote = Remote()
     coordinator = Coordinator(SagaLog(database), participants(remote))
     serve(database, routes(coordinator, database), remote, coordinator)

@@ -3,14 +3,11 @@
 import asyncio
 from dataclasses import replace
 
-import psycopg
 import pytest
 
-from dtx.patterns.common import database as database_module
 from dtx.patterns.common.database import Database
 from dtx.patterns.saga.saga_log import Order, Saga, SagaLog, State
 from tests.integration.patterns.saga_system import Databases
-from tests.integration.patterns.tcp_link import Mode, tcp_link
 
 pytestmark = pytest.mark.local
 
@@ -82,27 +79,3 @@ def test_stuck_saga_is_in_the_residue_until_it_moves(databases: Databases) -> No
 
     asyncio.run(main())
     assert databases.rows("orders-db", stuck) == []
-
-
-def test_statement_on_a_silent_link_fails_at_its_deadline(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "DEADLINE_S", 0.2)
-    port = databases.server.address.port
-
-    async def main(url: str, hurt: Mode) -> float:
-        async with Database(url) as database:
-            await database.fetch("select 1")
-            link.set(hurt)
-            loop = asyncio.get_running_loop()
-            begun = loop.time()
-            with pytest.raises(psycopg.OperationalError):
-                await database.fetch("select 1")
-            took_s = loop.time() - begun
-            link.set(Mode.PASS)
-            await database.fetch("select 1")
-            return took_s
-
-    with tcp_link(port) as link:
-        url = databases.url("orders-db").replace(f":{port}/", f":{link.port}/")
-        assert 0.1 < asyncio.run(main(url, Mode.SILENT)) < 1.0

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,7 +49,11 @@ def ready_client(server: ServerProcess) -> ToxiproxyClient:
     return client
 
 
-def eventually(condition: object, *, within_s: float = 5.0) -> bool:
+def open_files() -> set[str]:
+    """Return this process's file descriptors."""
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def eventually(condition: Callable[[], object], *, within_s: float = 5.0) -> bool:
     """Whether the callable becomes true in time; short, because tests say it often."""
-    assert callable(condition)
     return poll_until(lambda: bool(condition()), Deadline.after(within_s), every_s=0.01)

@@ -43,7 +43,7 @@ def segments_of(runtime: LocalRuntime, name: str) -> set[str]:
     found = set()
     for pid in process_tree.working_below(runtime._scope.folder / name):
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            *_, inode, path = (line.split(maxsplit=5) + [""])[:6]
+            *_, inode, path = [*line.split(maxsplit=5), ""][:6]
             if path.startswith("/dev/shm/PostgreSQL."):
                 found.add(path.removeprefix("/dev/shm/").split()[0])
             elif path.startswith("/SYSV"):

@@ -13,10 +13,12 @@ import pytest
 
 from dtx.core.errors import ConfigError, DtxError, ProvisionError
 from dtx.core.exit_codes import ExitCode
+from dtx.core.ports import Death
 from dtx.targets import postgres
 from dtx.targets.cluster import DATABASE, USER
 from dtx.targets.local_runtime import LocalRuntime
 from dtx.targets.postgres import PostgresTarget
+from dtx.targets.runtime import Address
 
 from .local_here import eventually, local_runtime
 
@@ -36,15 +38,13 @@ def runtime() -> Iterator[LocalRuntime]:
 
 
 @pytest.fixture(scope="module")
-def server(
-    runtime: LocalRuntime, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PostgresTarget]:
+def server(runtime: LocalRuntime, tmp_path_factory: pytest.TempPathFactory) -> PostgresTarget:
     schema = tmp_path_factory.mktemp("schema") / "accounts.sql"
     schema.write_text(SCHEMA)
     target = PostgresTarget("pay-db", runtime.launch_postgres("pay-db"))
     target.wait_ready(30)
     target.apply_schema(schema)
-    yield target
+    return target
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ class TestReset:
         assert target.query("select to_regclass('extra')") == [(None,)]
 
     def test_prepared_transactions_and_their_locks_are_gone(self, target: PostgresTarget) -> None:
-        prepare(target, "in doubt's 1")
+        prepare(target, "in doubt''s 1")
         target.reset()
         assert target.unclean() == []
         run(target, "set lock_timeout = '1s'", "update accounts set balance = 1")
@@ -254,9 +254,7 @@ class TestQuery:
             "create table extra ()",
         ],
     )
-    def test_writing_is_refused_with_the_sql(
-        self, target: PostgresTarget, statement: str
-    ) -> None:
+    def test_writing_is_refused_with_the_sql(self, target: PostgresTarget, statement: str) -> None:
         with pytest.raises(ConfigError) as caught:
             target.query(statement)
         assert "in a read-only transaction" in caught.value.message
@@ -276,11 +274,11 @@ class TestQuery:
         assert "statement timeout" in caught.value.message
         assert endless in caught.value.message
 
-    @pytest.mark.parametrize("text", ["selec 1", "", "select * from nobody", "set work_mem = '1MB'"])
-    def test_wrong_query_is_a_configuration_error(
-        self, target: PostgresTarget, text: str
-    ) -> None:
-        with pytest.raises(ConfigError, match="^pay-db: query failed: "):
+    @pytest.mark.parametrize(
+        "text", ["selec 1", "", "select * from nobody", "set work_mem = '1MB'"]
+    )
+    def test_wrong_query_is_a_configuration_error(self, target: PostgresTarget, text: str) -> None:
+        with pytest.raises(ConfigError, match=r"^pay-db: query failed: "):
             target.query(text)
 
     def test_percent_signs_are_plain(self, target: PostgresTarget) -> None:
@@ -317,7 +315,7 @@ class TestDeadServer:
         self, target: PostgresTarget, method: str
     ) -> None:
         target.server.kill()
-        with pytest.raises(ProvisionError, match="^pay-db: ") as caught:
+        with pytest.raises(ProvisionError, match=r"^pay-db: ") as caught:
             call(target, method)
         assert caught.value.exit_code is ExitCode.ENVIRONMENT
 
@@ -345,7 +343,7 @@ class TestDeadServer:
     ) -> None:
         target.server.kill()
         began = time.monotonic()
-        with pytest.raises(ProvisionError, match="(?s)PostgreSQL died at start: .+"):
+        with pytest.raises(ProvisionError, match=r"(?s)PostgreSQL died at start: .+"):
             target.wait_ready(30)
         assert time.monotonic() - began < 5
 
@@ -357,30 +355,32 @@ def call(target: PostgresTarget, method: str) -> object:
         case "counts":
             return target.counts(["select 1"])
         case "reset":
-            return target.reset()
+            target.reset()
+            return None
         case _:
             return target.unclean()
 
 
+class Mute:
+    """A server process that seems to run."""
+
+    def __init__(self, port: int) -> None:
+        self.address = Address("127.0.0.1", port)
+
+    def is_alive(self) -> bool:
+        return True
+
+    def last_output(self) -> str:
+        return ""
+
+    def kill(self) -> Death:
+        return Death(processes=0)
+
+    def start(self) -> None:
+        pass
+
+
 def test_server_that_never_answers_is_an_error_that_says_what_was_seen() -> None:
-    class Mute:
-        """A server that accepts and closes."""
-
-        def __init__(self, listener: socket.socket) -> None:
-            from dtx.targets.runtime import Address
-
-            self.address = Address("127.0.0.1", listener.getsockname()[1])
-
-        def is_alive(self) -> bool:
-            return True
-
-        def last_output(self) -> str:
-            return ""
-
-        def kill(self) -> Any: ...
-
-        def start(self) -> None: ...
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def close_all() -> None:
@@ -392,5 +392,5 @@ def test_server_that_never_answers_is_an_error_that_says_what_was_seen() -> None
 
         threading.Thread(target=close_all, daemon=True).start()
         with pytest.raises(ProvisionError, match=r"did not answer within 0.2 s: .*closed"):
-            PostgresTarget("pay-db", Mute(listener)).wait_ready(0.2)
+            PostgresTarget("pay-db", Mute(listener.getsockname()[1])).wait_ready(0.2)
         listener.shutdown(socket.SHUT_RDWR)

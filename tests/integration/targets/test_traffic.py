@@ -8,6 +8,7 @@ import pytest
 from dtx.targets.traffic import Meter, PortBytes, accepted_connections
 
 from .local_here import eventually
+from .tcp_servers import receive
 
 
 class Pair:
@@ -41,8 +42,7 @@ def talk(client: socket.socket, accepted: socket.socket, request: int, reply: in
     client.sendall(b"q" * request)
     accepted.sendall(b"a" * reply)
     for end, size in ((accepted, request), (client, reply)):
-        while size:
-            size -= len(end.recv(size))
+        receive(end, size)
 
 
 def test_bytes_are_exact_in_both_directions(pair: Pair) -> None:

@@ -74,7 +74,7 @@ def test_failing_maker_leaves_nothing_and_the_next_one_makes_it(tmp_path: Path) 
         (folder / "half").write_text("half")
         raise RuntimeError("no")
 
-    with pytest.raises(RuntimeError, match="^no$"):
+    with pytest.raises(RuntimeError, match=r"^no$"):
         made_once(path, fail)
     assert not path.exists()
     assert [p.name for p in path.parent.iterdir()] == ["thing.lock"]

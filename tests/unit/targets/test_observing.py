@@ -94,9 +94,7 @@ class TestEffects:
         [row] = effect_rows("pay-db", [("t1", "debit", "applied", Decimal(large))])
         assert row.amount == large
 
-    @pytest.mark.parametrize(
-        "at", [AT.replace(tzinfo=None), AT.date(), "2026-03-04", 5], ids=repr
-    )
+    @pytest.mark.parametrize("at", [AT.replace(tzinfo=None), AT.date(), "2026-03-04", 5], ids=repr)
     def test_time_without_zone_is_refused(self, at: object) -> None:
         wanted = EFFECTS + "the time is .*, wanted timestamp with time zone$"
         with pytest.raises(ConfigError, match=wanted):

@@ -1,6 +1,5 @@
 """Broken: orders are stored, but where their sagas stand is only in memory; after a crash nobody goes on."""
 
-import os
 from dataclasses import replace
 
 from dtx.patterns.common.crash_points import crash_point
@@ -9,7 +8,7 @@ from dtx.patterns.common.narration import tell
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
 from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.orders import participants, routes
+from dtx.patterns.saga.orders import own_database, participants, routes
 from dtx.patterns.saga.saga_log import Order, Saga, State
 
 _PLACE = """
@@ -84,7 +83,7 @@ class MemoryLog:
 
 def main() -> None:
     """Run the worker."""
-    database = Database(os.environ["DATABASE_URL"])
+    database = own_database()
     remote = Remote()
     coordinator = Coordinator(MemoryLog(database), participants(remote))
     serve(database, routes(coordinator, database), remote, coordinator)

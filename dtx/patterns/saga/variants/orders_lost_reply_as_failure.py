@@ -1,13 +1,10 @@
 """Broken: a debit whose reply is lost counts as a debit that did not happen (S6)."""
 
-import os
-
 from dtx.patterns.common.barrier import Answer
-from dtx.patterns.common.database import Database
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
 from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.orders import participants, routes
+from dtx.patterns.saga.orders import own_database, participants, routes
 from dtx.patterns.saga.participants import Participants, Request
 from dtx.patterns.saga.saga_log import Order, SagaLog
 
@@ -28,7 +25,7 @@ class HastyParticipants:
 
 def main() -> None:
     """Run the worker."""
-    database = Database(os.environ["DATABASE_URL"])
+    database = own_database()
     remote = Remote()
     coordinator = Coordinator(SagaLog(database), HastyParticipants(participants(remote)))
     serve(database, routes(coordinator, database), remote, coordinator)

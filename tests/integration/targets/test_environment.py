@@ -1,0 +1,452 @@
+"""A small system on the local runtime: brought up, looked at, hurt, reset, and gone without a trace."""
+
+import contextlib
+import http.client
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dtx.config.loader import load_system
+from dtx.config.model import Reference, Selection, System
+from dtx.core.deadline import Deadline, poll_until
+from dtx.core.errors import ProvisionError
+from dtx.core.observation import (
+    Effect,
+    EffectRow,
+    InvariantRow,
+    PendingRow,
+    ResidueRow,
+    Side,
+)
+from dtx.core.ports import Stream, Toxic
+from dtx.targets import process_tree
+from dtx.targets.environment import Environment
+from dtx.targets.loopback import is_listening
+from dtx.targets.observer import Observer
+from dtx.targets.provision import RuntimeName, provisioned
+from dtx.targets.runtime import RUN_VARIABLE
+
+from .local_here import eventually, open_files
+
+pytestmark = pytest.mark.local
+
+SYSTEM = """
+[system]
+title = "A till"
+
+[databases.till-db]
+kind = "postgres"
+schema = "till.sql"
+[databases.till-db.observe]
+effects = "select tx, 'pay', 'applied', amount, pg_xact_commit_timestamp(xmin) from payments"
+pending = "select tx, since from open_payments"
+[databases.till-db.residue]
+unsent = "select count(*) from open_payments"
+
+[workers.till]
+command = ["{python}", "-I", "till.py"]
+http = true
+crash_points = ["after-commit"]
+[workers.till.env]
+DATABASE_URL = "{databases.till-db.url}"
+
+[client]
+ok = [201]
+fail = [409]
+participants = { till-db = 5 }
+[client.request]
+url = "{workers.till.url}/pay"
+json = { tx = "{tx}" }
+
+[contract]
+atomic = true
+[[contract.invariants]]
+name = "nothing is lost"
+left = { database = "till-db", sql = "select coalesce(sum(amount), 0) from payments" }
+right = 5
+
+[variants.confused]
+title = "asks for what is not there"
+bug = "none"
+breaks = ["atomicity"]
+exposed_by = ["none"]
+databases.till-db.observe.effects = "select tx, amount from payments"
+databases.till-db.observe.pending = "select nothing from nowhere"
+databases.till-db.residue.unsent = "select tx from payments"
+"""
+
+SCHEMA = """
+create table payments (tx text, amount int);
+create table open_payments (tx text, since timestamptz not null default now());
+"""
+
+TILL = """
+import http.server, os, socketserver, psycopg
+
+class Till(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.answer(200)
+
+    def do_POST(self):
+        tx = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5) as connection:
+            table = "open_payments (tx) values (%s)" if self.path == "/open" else "payments values (%s, 5)"
+            connection.execute("insert into " + table, (tx,))
+        print("paid", tx, flush=True)
+        self.answer(201)
+
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+Server(("127.0.0.1", int(os.environ["PORT"])), Till).serve_forever()
+"""
+
+TILL_URL = Reference(kind="workers", name="till", field="url")
+DATABASE_URL = Reference(kind="databases", name="till-db", field="url")
+LOSE_REPLY = Toxic(
+    name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("system") / "till"
+    folder.mkdir()
+    (folder / "system.toml").write_text(SYSTEM)
+    (folder / "till.sql").write_text(SCHEMA)
+    (folder / "till.py").write_text(TILL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def held(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Hold one environment for all tests of this module."""
+    with started(load_system(folder), tmp_path_factory.mktemp("logs")) as environment:
+        yield environment
+
+
+@pytest.fixture
+def environment(
+    held: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Environment]:
+    """Give the environment, running, and reset it after."""
+    if not held.nodes.is_alive("till"):
+        held.start_workers(tmp_path_factory.mktemp("logs"))
+    yield held
+    held.reset()
+
+
+@contextlib.contextmanager
+def started(system: System, logs: Path) -> Iterator[Environment]:
+    with provisioned(system, RuntimeName.LOCAL) as environment:
+        environment.start()
+        environment.start_workers(logs)
+        yield environment
+
+
+def post(url: str, tx: str, path: str = "/pay") -> int:
+    request = urllib.request.Request(f"{url}{path}", data=tx.encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=3) as answer:
+        return int(answer.status)
+
+
+class Traces:
+    """What an environment could leave behind, noted while it runs."""
+
+    def __init__(self, environment: Environment) -> None:
+        scope = environment._scope
+        self._run_id, self._folder = scope.run_id, scope.folder
+        addresses = [environment.links.address(link) for link in environment.links.names()]
+        addresses += [environment._address(node) for node in environment.nodes.names()]
+        self._ports = {address.port for address in addresses}
+        self.found_running = self.left()
+
+    def left(self) -> list[str]:
+        """Return what there is now, in words."""
+        processes = process_tree.marked(RUN_VARIABLE, self._run_id)
+        processes |= process_tree.working_below(self._folder)
+        words = [f"process {pid}" for pid in processes]
+        words += [f"port {port}" for port in self._ports if is_listening(port)]
+        return words + ([f"folder {self._folder}"] if self._folder.exists() else [])
+
+
+def own_children() -> set[int]:
+    return process_tree.descendants(os.getpid())
+
+
+class TestRunning:
+    def test_each_link_has_a_proxy_of_its_own(self, environment: Environment) -> None:
+        assert list(environment.links.names()) == ["till->till-db", "client->till"]
+        ports = {environment.links.address(link).port for link in environment.links.names()}
+        nodes = {environment._address(node).port for node in environment.nodes.names()}
+        assert len(ports) == len(nodes) == 2
+        assert not ports & nodes
+
+    def test_client_goes_through_its_proxy_and_the_harness_past_it(
+        self, environment: Environment
+    ) -> None:
+        through, past = environment.client_url(TILL_URL), environment.url(TILL_URL)
+        assert through != past
+        for url, connections in ((past, 0), (through, 1)):
+            with contextlib.closing(
+                http.client.HTTPConnection(url.removeprefix("http://"))
+            ) as held:
+                held.request("POST", "/pay", body=b"t1")
+                assert held.getresponse().status == 201
+                traffic = environment.links.traffic()["client->till"]
+                assert traffic.connections == connections
+                assert (traffic.request_bytes > 0) == (connections > 0)
+
+    def test_harness_sees_the_database_while_its_link_is_hurt(
+        self, environment: Environment
+    ) -> None:
+        environment.links.hurt("till->till-db", [LOSE_REPLY])
+        with psycopg.connect(environment.url(DATABASE_URL), connect_timeout=5) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        assert environment.observer.observe().errors == ()
+
+    def test_lost_reply_leaves_the_client_without_an_answer_and_the_row_in_the_database(
+        self, environment: Environment
+    ) -> None:
+        environment.links.hurt("client->till", [LOSE_REPLY])
+        failed: list[BaseException] = []
+
+        def submit() -> None:
+            try:
+                post(environment.client_url(TILL_URL), "t1")
+            except (OSError, http.client.HTTPException) as error:
+                failed.append(error)
+
+        client = threading.Thread(target=submit)
+        client.start()
+        assert eventually(lambda: environment.observer.effect_count() == 1)
+        environment.links.heal("client->till")
+        client.join(5)
+        assert len(failed) == 1
+        assert eventually(lambda: environment.links.dropped()["client->till"].replies > 0)
+
+    def test_logs_are_collected(
+        self, held: Environment, environment: Environment, tmp_path: Path
+    ) -> None:
+        environment._logs.write_to(tmp_path)
+        post(environment.url(TILL_URL), "t1")
+        log = tmp_path / "till.log"
+        assert eventually(lambda: log.exists() and log.read_text().endswith(" paid t1\n"))
+
+
+class TestObserving:
+    def test_rows_of_every_shape_are_read(self, environment: Environment) -> None:
+        post(environment.url(TILL_URL), "t1")
+        post(environment.url(TILL_URL), "t2", "/open")
+        seen = environment.observer.observe()
+        [effect] = seen.effects
+        assert effect.at_ns is not None
+        assert effect == EffectRow(
+            participant="till-db",
+            tx="t1",
+            step="pay",
+            effect=Effect.APPLIED,
+            amount=5,
+            at_ns=effect.at_ns,
+        )
+        [pending] = seen.pending
+        assert pending == PendingRow(participant="till-db", tx="t2", since_ns=pending.since_ns)
+        assert pending.since_ns is not None
+        assert seen.residue == (ResidueRow(participant="till-db", name="unsent", count=1),)
+        assert seen.invariants == (
+            InvariantRow(name="nothing is lost", side=Side.LEFT, key="", value=5),
+        )
+        assert seen.errors == ()
+
+    def test_open_counts_name_what_is_not_quiet(self, environment: Environment) -> None:
+        assert environment.observer.open_counts() == {}
+        post(environment.url(TILL_URL), "t1", "/open")
+        assert environment.observer.open_counts() == {
+            "till-db: pending": 1,
+            "till-db: unsent": 1,
+        }
+
+    def test_wrong_columns_are_recorded_as_errors_and_the_rest_is_read(
+        self, environment: Environment, folder: Path
+    ) -> None:
+        post(environment.url(TILL_URL), "t1")
+        confused = load_system(folder, Selection(variant="confused"))
+        seen = Observer(confused, environment._databases).observe()
+        effects, pending, residue = seen.errors
+        assert effects.startswith("[databases.till-db.observe] effects: 2 columns")
+        assert "select nothing from nowhere" in pending
+        assert residue.startswith("[databases.till-db.residue] unsent: count is 't1'")
+        assert [row.value for row in seen.invariants] == [5]
+
+    def test_dead_database_is_an_error_of_the_observations_and_no_traceback(
+        self, environment: Environment
+    ) -> None:
+        environment.nodes.kill("till-db")
+        seen = environment.observer.observe()
+        assert seen.errors
+        assert all(error.startswith("till-db: ") for error in seen.errors)
+        with pytest.raises(ProvisionError):
+            environment.observer.open_counts()
+
+
+class TestNodes:
+    def test_names_and_links(self, environment: Environment) -> None:
+        assert list(environment.nodes.names()) == ["till-db", "till"]
+        assert list(environment.nodes.links_of("till")) == ["till->till-db", "client->till"]
+        assert list(environment.nodes.links_of("till-db")) == ["till->till-db"]
+
+    @pytest.mark.parametrize("node", ["till", "till-db"])
+    def test_killed_node_is_dead_until_it_is_started_again(
+        self, environment: Environment, node: str
+    ) -> None:
+        url = environment.client_url(TILL_URL)
+        post(url, "before")
+        assert environment.nodes.kill(node).processes >= 1
+        assert not environment.nodes.is_alive(node)
+        with pytest.raises((urllib.error.URLError, OSError, http.client.HTTPException)):
+            post(url, "meanwhile")
+        environment.nodes.start(node)
+        assert environment.nodes.is_alive(node)
+        assert poll_until(lambda: served(url), Deadline.after(10))
+        txs = {row.tx for row in environment.observer.observe().effects}
+        assert txs == {"before", "after"}
+
+    def test_last_words_of_a_dead_node_say_how_it_ended(self, environment: Environment) -> None:
+        environment.nodes.kill("till")
+        assert "SIGKILL" in environment.nodes.last_words("till")
+        assert "ready to accept connections" in environment.nodes.last_words("till-db")
+
+
+def served(url: str) -> bool:
+    # Toxiproxy dials the new server inside its accept loop: the first try may still meet the old end.
+    try:
+        return post(url, "after") == 201
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+class TestReset:
+    def test_reset_after_every_kind_of_dirt_gives_a_clean_environment(
+        self, environment: Environment, tmp_path: Path
+    ) -> None:
+        url = environment.client_url(TILL_URL)
+        post(url, "t1")
+        environment.links.hurt("client->till", [LOSE_REPLY])
+        environment.crash_points.arm("till", "after-commit", 1)
+        session = psycopg.connect(environment.url(DATABASE_URL))
+        session.execute("create table extra ()")
+        environment.nodes.kill("till-db")
+        ports = [environment.links.address(link) for link in environment.links.names()]
+
+        environment.reset()
+        session.close()
+
+        assert not environment.nodes.is_alive("till")
+        assert environment.nodes.is_alive("till-db")
+        assert environment.links.unclean() == []
+        assert environment._databases["till-db"].unclean() == []
+        assert environment.crash_points.reached("till") is None
+        assert not list((environment._scope.folder / "crash").iterdir())
+        assert [environment.links.address(link) for link in environment.links.names()] == ports
+        traffic = environment.links.traffic()
+        assert {(t.connections, t.request_bytes, t.reply_bytes) for t in traffic.values()} == {
+            (0, 0, 0)
+        }
+
+        environment.start_workers(tmp_path)
+        assert environment.client_url(TILL_URL) == url
+        assert post(url, "t2") == 201
+        assert [row.tx for row in environment.observer.observe().effects] == ["t2"]
+
+    def test_reset_twice_is_a_reset(self, environment: Environment) -> None:
+        post(environment.url(TILL_URL), "t1")
+        environment.reset()
+        environment.reset()
+        assert environment.observer.observe().effects == ()
+
+
+class TestLeaving:
+    def test_nothing_is_left_after_the_context(self, folder: Path, tmp_path: Path) -> None:
+        before, files_before = own_children(), len(open_files())
+        with started(load_system(folder), tmp_path) as environment:
+            post(environment.client_url(TILL_URL), "t1")
+            traces = Traces(environment)
+        kinds = {words.split()[0] for words in traces.found_running}
+        assert kinds == {"process", "port", "folder"}
+        assert traces.left() == []
+        assert own_children() <= before
+        assert len(open_files()) <= files_before
+
+    def test_exception_inside_cleans_up_as_well_and_comes_through(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
+        before = own_children()
+        seen: list[Traces] = []
+
+        def body() -> None:
+            with started(load_system(folder), tmp_path) as environment:
+                seen.append(Traces(environment))
+                environment.nodes.kill("till-db")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            body()
+        assert seen[0].left() == []
+        assert own_children() <= before, "the reaper too, although the exception is still held"
+        assert caught.value.__context__ is None
+
+    def test_worker_that_does_not_start_leaves_nothing_either(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
+        broken = copy_with(folder, tmp_path / "broken", {"till.py": "raise SystemExit('no till')"})
+        before = own_children()
+        (tmp_path / "logs").mkdir()
+        seen: list[Traces] = []
+
+        def body() -> None:
+            with provisioned(load_system(broken), RuntimeName.LOCAL) as environment:
+                environment.start()
+                seen.append(Traces(environment))
+                environment.start_workers(tmp_path / "logs")
+
+        with pytest.raises(ProvisionError, match=r"(?s)exit status 1; .*no till"):
+            body()
+        assert seen[0].left() == []
+        assert own_children() <= before
+
+    def test_private_folder_that_cant_be_made_is_an_environment_error(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = own_children()
+        monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+        with (
+            pytest.raises(ProvisionError, match="can't make the private folder /nowhere"),
+            provisioned(load_system(folder), RuntimeName.LOCAL),
+        ):
+            pass  # pragma: no cover
+        assert own_children() <= before
+
+
+def copy_with(folder: Path, target: Path, changes: Mapping[str, str]) -> Path:
+    target.mkdir()
+    for file in folder.iterdir():
+        if file.is_file():
+            (target / file.name).write_text(changes.get(file.name, file.read_text()))
+    return target

@@ -1,0 +1,405 @@
+"""A worker's program as a real process: readiness, death, output, environment."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import textwrap
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtx.config.model import Template, Worker
+from dtx.config.place import Place
+from dtx.config.template import parse_template
+from dtx.core.deadline import Deadline
+from dtx.core.errors import ConfigError, ProvisionError
+from dtx.core.run_folder import RunFolder
+from dtx.targets import process_tree, worker_process
+from dtx.targets.loopback import free_port, release_port
+from dtx.targets.runtime import RunScope
+from dtx.targets.worker_logs import LogCollector
+from dtx.targets.worker_process import WorkerProcess
+
+from .local_here import eventually, open_files
+
+SERVER = """
+    import http.server, json, os, signal, socketserver, subprocess, sys
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status = 200 if self.path in ("/healthz", "/environ") else 503
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(dict(os.environ)).encode())
+        def log_message(self, *args):
+            pass
+
+    class Server(socketserver.TCPServer):
+        allow_reuse_address = True
+
+    server = Server(("127.0.0.1", int(os.environ["PORT"])), Handler)
+    print("serving", flush=True)
+    server.serve_forever()
+"""
+
+
+def template(text: str) -> Template:
+    return parse_template(text, Place("system.toml"))
+
+
+class Bench:
+    """Makes workers from program texts, and ends them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run_folder = RunFolder.create(folder / "run")
+        self.logs = LogCollector()
+        self.logs.write_to(self.run_folder.logs)
+        self.scope = RunScope(run_id=f"test-{os.urandom(6).hex()}", folder=folder)
+        self._made: list[WorkerProcess] = []
+
+    def worker(
+        self,
+        program: str,
+        *,
+        has_http: bool = True,
+        ready: str = "/healthz",
+        env: Mapping[str, str] | None = None,
+        command: tuple[str, ...] = ("{python}", "-I", "-S", "program.py"),
+    ) -> WorkerProcess:
+        (self.folder / "program.py").write_text(textwrap.dedent(program))
+        worker = Worker(
+            name="orders",
+            command=tuple(template(part) for part in command),
+            env={name: template(value) for name, value in (env or {}).items()},
+            role=None,
+            has_http=has_http,
+            ready=ready if has_http else None,
+            ready_within_s=20,
+            crash_points=(),
+        )
+        made = WorkerProcess(
+            worker=worker,
+            folder=self.folder,
+            scope=self.scope,
+            port=free_port() if has_http else None,
+            crash_file=self.folder / "crash.json",
+            resolve=lambda reference: f"resolved {reference.name}",
+            logs=self.logs,
+        )
+        self._made.append(made)
+        return made
+
+    def started(self, program: str, *, has_http: bool = False) -> WorkerProcess:
+        made = self.worker(program, has_http=has_http)
+        made.start()
+        return made
+
+    def lines(self) -> list[str]:
+        return [line for _, line in self.run_folder.log_lines("orders")]
+
+    def close(self) -> None:
+        for made in self._made:
+            made.kill()
+            if made.address:
+                release_port(made.address.port)
+        self.logs.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def get(worker: WorkerProcess, path: str) -> Any:
+    assert worker.address is not None
+    connection = http.client.HTTPConnection(worker.address.host, worker.address.port, timeout=5)
+    connection.request("GET", path)
+    body = connection.getresponse().read()
+    connection.close()
+    return json.loads(body)
+
+
+def soon() -> Deadline:
+    return Deadline.after(20)
+
+
+class TestReadiness:
+    def test_worker_is_ready_when_its_path_answers_200(self, bench: Bench) -> None:
+        worker = bench.worker(SERVER)
+        worker.start()
+        worker.wait_ready(soon())
+        assert worker.is_alive()
+        assert get(worker, "/environ")
+
+    def test_worker_without_http_is_ready_when_it_runs(self, bench: Bench) -> None:
+        worker = bench.started("import time; time.sleep(60)")
+        worker.wait_ready(soon())
+        assert worker.is_alive()
+        assert worker.exit_detail() == ""
+
+    @pytest.mark.parametrize("has_http", [True, False])
+    def test_worker_that_ends_at_once_is_an_error_with_status_and_last_output(
+        self, bench: Bench, has_http: bool
+    ) -> None:
+        program = "import os; os.write(1, b'first\\nno database'); os._exit(3)"
+        worker = bench.started(program, has_http=has_http)
+        if not has_http:  # running is all that is asked of it
+            assert eventually(lambda: not worker.is_alive())
+        with pytest.raises(ProvisionError) as caught:
+            worker.wait_ready(soon())
+        assert caught.value.message == (
+            "worker orders ended with exit status 3; its last output:\nfirst\nno database"
+        )
+        assert "[workers.orders]" in caught.value.hint
+
+    def test_worker_that_ends_silently_says_so(self, bench: Bench) -> None:
+        worker = bench.started("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+        assert eventually(lambda: not worker.is_alive())
+        with pytest.raises(ProvisionError, match="ended with signal SIGSEGV; it wrote nothing"):
+            worker.wait_ready(soon())
+
+    def test_worker_whose_child_holds_its_output_open_is_reported_in_time(
+        self, bench: Bench
+    ) -> None:
+        program = "import os, subprocess; subprocess.Popen(['sleep', '60']); os._exit(3)"
+        worker = bench.started(program)
+        assert eventually(lambda: not worker.is_alive())
+        began = time.monotonic()
+        with pytest.raises(ProvisionError, match="exit status 3"):
+            worker.wait_ready(soon())
+        assert time.monotonic() - began < 3
+
+    def test_worker_that_answers_another_status_is_an_error_that_says_which(
+        self, bench: Bench
+    ) -> None:
+        worker = bench.worker(SERVER, ready="/never")
+        worker.start()
+        assert eventually(lambda: "serving" in bench.lines())
+        with pytest.raises(ProvisionError) as caught:
+            worker.wait_ready(Deadline.after(0.5))
+        assert "was not ready in time: GET /never said 503" in caught.value.message
+        assert "its last output:\nserving" in caught.value.message
+        assert "ready_within_s" in caught.value.hint
+
+    def test_worker_that_does_not_listen_is_an_error_that_says_so(self, bench: Bench) -> None:
+        worker = bench.started("import time; time.sleep(60)", has_http=True)
+        with pytest.raises(ProvisionError, match="GET /healthz said ConnectionRefusedError"):
+            worker.wait_ready(Deadline.after(0.1))
+
+    @pytest.mark.parametrize("mode", [None, 0o644], ids=["absent", "not executable"])
+    def test_command_that_cant_be_executed_is_a_configuration_error(
+        self, bench: Bench, mode: int | None
+    ) -> None:
+        command = bench.folder / "no-such-program"
+        if mode is not None:
+            command.write_text("#!/bin/sh\n")
+            command.chmod(mode)
+        worker = bench.worker("", command=(str(command),))
+        with pytest.raises(ConfigError, match=r"worker orders: can't start .*no-such-program"):
+            worker.start()
+        assert not worker.is_alive()
+        assert worker.kill().processes == 0
+
+
+class TestEnvironment:
+    def test_it_has_what_dtx_gives_and_what_the_file_says(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("INHERITED", "yes")
+        worker = bench.worker(SERVER, env={"OWN_PORT": "{PORT}", "STYLE": "plain"})
+        worker.start()
+        worker.wait_ready(soon())
+        found = get(worker, "/environ")
+        assert worker.address is not None
+        assert found["PORT"] == found["OWN_PORT"] == str(worker.address.port)
+        assert found["DTX_CRASH_FILE"] == str(worker.crash_file)
+        assert found["DTX_RUN"] == bench.scope.run_id
+        assert found["STYLE"] == "plain"
+        assert found["INHERITED"] == "yes"
+
+    def test_worker_without_http_has_no_port_and_works_in_the_systems_folder(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("PORT", raising=False)
+        bench.started("import os; print(os.environ.get('PORT'), os.getcwd())")
+        assert eventually(lambda: bench.lines() == [f"None {bench.folder}"]), bench.lines()
+
+    def test_references_to_others_are_resolved(self, bench: Bench) -> None:
+        program = "import os; print(os.environ['THEIRS'])"
+        worker = bench.worker(program, has_http=False, env={"THEIRS": "at {workers.bills.url}"})
+        worker.start()
+        assert eventually(lambda: bench.lines() == ["at resolved bills"]), bench.lines()
+
+
+class TestEnd:
+    def test_kill_takes_children_in_other_sessions_and_counts_them(self, bench: Bench) -> None:
+        program = """
+            import os, subprocess, time
+            subprocess.Popen(["sleep", "60"])
+            subprocess.Popen(["setsid", "sleep", "60"])
+            print("ready", flush=True)
+            time.sleep(60)
+        """
+        worker = bench.started(program)
+        assert eventually(lambda: len(mine(bench)) == 3)
+        assert worker.kill().processes == 3
+        assert mine(bench) == set()
+        assert not worker.is_alive()
+        assert "ended with signal SIGKILL" in worker.exit_detail()
+
+    def test_kill_takes_orphans_of_a_worker_that_ended_by_itself(self, bench: Bench) -> None:
+        worker = bench.started("import subprocess; subprocess.Popen(['setsid', 'sleep', '60'])")
+        assert eventually(lambda: not worker.is_alive())
+        assert worker.kill().processes == 1
+        assert mine(bench) == set()
+
+    def test_kill_of_a_dead_worker_spares_a_process_that_has_its_pid_now(
+        self, bench: Bench
+    ) -> None:
+        worker = bench.started("pass")
+        assert eventually(lambda: not worker.is_alive())
+        assert worker._process is not None
+        with subprocess.Popen(["sleep", "30"]) as stranger:
+            worker._process.pid = stranger.pid
+            assert worker.kill().processes == 0
+            assert stranger.poll() is None
+            stranger.kill()
+
+    def test_stop_asks_first(self, bench: Bench) -> None:
+        program = """
+            import signal, sys, time
+            def end(*_):
+                print("goodbye", flush=True)
+                sys.exit(0)
+            signal.signal(signal.SIGTERM, end)
+            print("ready", flush=True)
+            time.sleep(60)
+        """
+        worker = bench.started(program)
+        assert eventually(lambda: bench.lines() == ["ready"])
+        worker.stop()
+        assert eventually(lambda: bench.lines() == ["ready", "goodbye"])
+        assert "exit status 0" in worker.exit_detail()
+
+    def test_stop_kills_a_worker_that_does_not_listen(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(worker_process, "STOP_WITHIN_S", 0.1)
+        program = """
+            import signal, time
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            print("ready", flush=True)
+            time.sleep(60)
+        """
+        worker = bench.started(program)
+        assert eventually(lambda: bench.lines() == ["ready"])
+        worker.stop()
+        assert "SIGKILL" in worker.exit_detail()
+
+    def test_worker_that_was_never_started_can_be_ended(self, bench: Bench) -> None:
+        worker = bench.worker("")
+        assert worker.kill().processes == 0
+        worker.stop()
+        assert worker.exit_detail() == ""
+
+    def test_restarted_worker_has_its_port_and_crash_file(self, bench: Bench) -> None:
+        worker = bench.worker(SERVER)
+        worker.start()
+        worker.wait_ready(soon())
+        before = get(worker, "/environ")
+        worker.kill()
+        assert worker.address is not None
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((worker.address.host, worker.address.port), timeout=1)
+        worker.start()
+        worker.wait_ready(soon())
+        after = get(worker, "/environ")
+        assert before["PORT"] == after["PORT"]
+        assert before["DTX_CRASH_FILE"] == after["DTX_CRASH_FILE"]
+
+
+class TestLogs:
+    def test_lines_are_stamped_with_the_monotonic_clock(self, bench: Bench) -> None:
+        before = time.monotonic_ns()
+        worker = bench.started("print('one'); print(); print('two words')")
+        assert eventually(lambda: len(bench.lines()) == 3)
+        stamped = list(bench.run_folder.log_lines("orders"))
+        assert [line for _, line in stamped] == ["one", "", "two words"]
+        assert all(before < at < time.monotonic_ns() for at, _ in stamped)
+        assert not worker.is_alive() or eventually(lambda: not worker.is_alive())
+
+    def test_both_streams_are_taken(self, bench: Bench) -> None:
+        bench.started("import sys; print('out', flush=True); print('err', file=sys.stderr)")
+        assert eventually(lambda: bench.lines() == ["out", "err"])
+
+    def test_last_line_without_its_end_is_kept(self, bench: Bench) -> None:
+        bench.started("import os; os.write(1, b'whole\\ntorn'); os.kill(os.getpid(), 9)")
+        assert eventually(lambda: bench.lines() == ["whole", "torn"])
+
+    def test_undecodable_bytes_survive(self, bench: Bench) -> None:
+        bench.started("import os; os.write(1, b'a\\xff\\xfeb\\n')")
+        assert eventually(lambda: bench.lines() == ["a\ufffd\ufffdb"])
+        assert b"a\xff\xfeb\n" in (bench.run_folder.logs / "orders.log").read_bytes()
+        assert bench.logs.last_output("orders") == "a\ufffd\ufffdb"
+
+    def test_line_without_end_does_not_fill_the_memory(self, bench: Bench) -> None:
+        bench.started("import os; [os.write(1, b'x' * 10000) for _ in range(30)]")
+        assert eventually(lambda: sum(map(len, bench.lines())) == 300_000)
+
+    def test_only_the_last_lines_are_kept_for_messages(self, bench: Bench) -> None:
+        bench.started("[print(i) for i in range(100)]")
+        assert eventually(lambda: len(bench.lines()) == 100)
+        assert bench.logs.last_output("orders").splitlines() == [str(i) for i in range(68, 100)]
+
+    def test_output_moves_to_the_next_folder(self, bench: Bench, tmp_path: Path) -> None:
+        program = """
+            import signal
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+            print("one", flush=True)
+            signal.sigwait([signal.SIGUSR1])
+            print("two", flush=True)
+        """
+        worker = bench.started(program)
+        assert eventually(lambda: bench.lines() == ["one"])
+        second = RunFolder.create(tmp_path / "second")
+        bench.logs.write_to(second.logs)
+        assert worker._process is not None
+        worker._process.send_signal(signal.SIGUSR1)
+        assert eventually(lambda: [x for _, x in second.log_lines("orders")] == ["two"])
+        assert bench.lines() == ["one"]
+
+    def test_close_reads_what_is_there(self, bench: Bench) -> None:
+        # More than one reading of the pipe takes, all written before the end.
+        worker = bench.started("import os; [os.write(1, b'y' * 999 + b'\\n') for _ in range(60)]")
+        assert worker._process is not None
+        worker._process.wait(timeout=10)
+        bench.logs.close()
+        assert len(bench.lines()) == 60
+
+    def test_close_keeps_the_torn_line_of_a_pipe_that_stays_open(self, bench: Bench) -> None:
+        out, into = os.pipe()
+        bench.logs.follow("orders", out)
+        os.write(into, b"whole\ntorn")
+        bench.logs.close()
+        os.close(into)
+        assert bench.lines() == ["whole", "torn"]
+
+    def test_close_gives_back_its_file_descriptors(self, bench: Bench) -> None:
+        before = open_files()
+        other = LogCollector()
+        other.close()
+        other.close()
+        assert open_files() <= before
+
+
+def mine(bench: Bench) -> set[int]:
+    return process_tree.marked("DTX_RUN", bench.scope.run_id)
