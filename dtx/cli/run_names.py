@@ -40,7 +40,7 @@ def find_run(name: str, runs: Path) -> Path:
     if not names:
         raise UsageError(
             f"there is no run {name!r}: no run folders below {runs}",
-            hint="`dtx run saga --fault partition` makes one; give a path, or --out DIR",
+            hint="`dtx run SYSTEM` makes one; give a path, or --out DIR",
         )
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     raise UsageError(

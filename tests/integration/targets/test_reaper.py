@@ -80,6 +80,18 @@ def test_killed_harness_leaves_no_process_and_no_folder(run_id: str, folder: Pat
     assert not folder.exists()
 
 
+def test_process_that_appears_after_a_pass_that_found_nothing_is_caught(run_id: str) -> None:
+    late = f"sleep 0.25; exec env {RUN_VARIABLE}={run_id} sleep 60"
+    with subprocess.Popen(["sh", "-c", late]) as process:
+        reaper = Reaper()
+        reaper.cover_run(run_id)
+        reaper.sweep()
+        try:
+            assert process.wait(timeout=0.5) == -signal.SIGKILL
+        finally:
+            process.kill()
+
+
 def test_dismissed_reaper_leaves_everything_alone_and_ends_at_once(
     run_id: str, folder: Path
 ) -> None:
