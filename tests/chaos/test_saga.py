@@ -67,6 +67,23 @@ def test_reference_under_fault_holds_and_fault_landed(
     assert all(window.has_landed for window in verdict.coverage)
 
 
+def test_fault_that_meets_no_traffic_proves_nothing(
+    runtime: RuntimeName, reference: tuple[Session, Path]
+) -> None:
+    session, out = reference
+    settings = settings_for(
+        fault="lose-reply@orders->payments,at=300ms,for=300ms",
+        seed=1,
+        out=out,
+        runtime=runtime,
+        rate=1,
+    )
+    verdict = run_one(session, settings).verdict
+    assert verdict.status is Status.UNKNOWN
+    assert not verdict.coverage[0].has_landed
+    assert any("did not land" in reason for reason in verdict.reasons)
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_variant_holds_without_fault_and_is_convicted_under_its_fault(
     runtime: RuntimeName, variant: Variant, tmp_path: Path

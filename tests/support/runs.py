@@ -23,6 +23,7 @@ def settings_for(
     variant: str | None = None,
     system: str = "saga",
     duration_s: float = DURATION_S,
+    rate: float = 50.0,
 ) -> ExperimentSettings:
     return ExperimentSettings(
         system=system,
@@ -30,6 +31,7 @@ def settings_for(
         faults=(fault,),
         seed=seed,
         duration_s=duration_s,
+        rate=rate,
         runtime=runtime,
         out=out,
     )

@@ -1,19 +1,17 @@
-"""A small system on the local runtime: brought up, looked at, hurt, reset, and gone without a trace."""
+"""A small system on the local runtime: brought up, looked at, hurt, and reset."""
 
 import contextlib
 import http.client
-import os
 import threading
 import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from dtx.config.loader import load_system
-from dtx.config.model import Reference, Selection, System
+from dtx.config.model import Selection
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.observation import (
@@ -25,101 +23,14 @@ from dtx.core.observation import (
     Side,
 )
 from dtx.core.ports import Stream, Toxic
-from dtx.targets import process_tree
 from dtx.targets.environment import Environment
-from dtx.targets.loopback import is_listening
 from dtx.targets.observer import Observer
-from dtx.targets.provision import RuntimeName, provisioned
-from dtx.targets.runtime import RUN_VARIABLE
 
-from .local_here import eventually, open_files
+from .local_here import eventually
+from .till_system import DATABASE_URL, TILL_URL, post, started, write_till
 
 pytestmark = pytest.mark.local
 
-SYSTEM = """
-[system]
-title = "A till"
-
-[databases.till-db]
-kind = "postgres"
-schema = "till.sql"
-[databases.till-db.observe]
-effects = "select tx, 'pay', 'applied', amount, pg_xact_commit_timestamp(xmin) from payments"
-pending = "select tx, since from open_payments"
-[databases.till-db.residue]
-unsent = "select count(*) from open_payments"
-
-[workers.till]
-command = ["{python}", "-I", "till.py"]
-http = true
-crash_points = ["after-commit"]
-[workers.till.env]
-DATABASE_URL = "{databases.till-db.url}"
-
-[client]
-ok = [201]
-fail = [409]
-participants = { till-db = 5 }
-[client.request]
-url = "{workers.till.url}/pay"
-json = { tx = "{tx}" }
-
-[contract]
-atomic = true
-[[contract.invariants]]
-name = "nothing is lost"
-left = { database = "till-db", sql = "select coalesce(sum(amount), 0) from payments" }
-right = 5
-
-[variants.confused]
-title = "asks for what is not there"
-bug = "none"
-breaks = ["atomicity"]
-exposed_by = ["none"]
-databases.till-db.observe.effects = "select tx, amount from payments"
-databases.till-db.observe.pending = "select nothing from nowhere"
-databases.till-db.residue.unsent = "select tx from payments"
-"""
-
-SCHEMA = """
-create table payments (tx text, amount int);
-create table open_payments (tx text, since timestamptz not null default now());
-"""
-
-TILL = """
-import http.server, os, socketserver, psycopg
-
-class Till(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.answer(200)
-
-    def do_POST(self):
-        tx = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5) as connection:
-            table = "open_payments (tx) values (%s)" if self.path == "/open" else "payments values (%s, 5)"
-            connection.execute("insert into " + table, (tx,))
-        print("paid", tx, flush=True)
-        self.answer(201)
-
-    def answer(self, status):
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
-
-class Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-
-Server(("127.0.0.1", int(os.environ["PORT"])), Till).serve_forever()
-"""
-
-TILL_URL = Reference(kind="workers", name="till", field="url")
-DATABASE_URL = Reference(kind="databases", name="till-db", field="url")
 LOSE_REPLY = Toxic(
     name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}
 )
@@ -127,12 +38,7 @@ LOSE_REPLY = Toxic(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("system") / "till"
-    folder.mkdir()
-    (folder / "system.toml").write_text(SYSTEM)
-    (folder / "till.sql").write_text(SCHEMA)
-    (folder / "till.py").write_text(TILL)
-    return folder
+    return write_till(tmp_path_factory.mktemp("system"))
 
 
 @pytest.fixture(scope="module")
@@ -151,44 +57,6 @@ def environment(
         held.start_workers(tmp_path_factory.mktemp("logs"))
     yield held
     held.reset()
-
-
-@contextlib.contextmanager
-def started(system: System, logs: Path) -> Iterator[Environment]:
-    with provisioned(system, RuntimeName.LOCAL) as environment:
-        environment.start()
-        environment.start_workers(logs)
-        yield environment
-
-
-def post(url: str, tx: str, path: str = "/pay") -> int:
-    request = urllib.request.Request(f"{url}{path}", data=tx.encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=3) as answer:
-        return int(answer.status)
-
-
-class Traces:
-    """What an environment could leave behind, noted while it runs."""
-
-    def __init__(self, environment: Environment) -> None:
-        scope = environment._scope
-        self._run_id, self._folder = scope.run_id, scope.folder
-        addresses = [environment.links.address(link) for link in environment.links.names()]
-        addresses += [environment._address(node) for node in environment.nodes.names()]
-        self._ports = {address.port for address in addresses}
-        self.found_running = self.left()
-
-    def left(self) -> list[str]:
-        """Return what there is now, in words."""
-        processes = process_tree.marked(RUN_VARIABLE, self._run_id)
-        processes |= process_tree.working_below(self._folder)
-        words = [f"process {pid}" for pid in processes]
-        words += [f"port {port}" for port in self._ports if is_listening(port)]
-        return words + ([f"folder {self._folder}"] if self._folder.exists() else [])
-
-
-def own_children() -> set[int]:
-    return process_tree.descendants(os.getpid())
 
 
 class TestRunning:
@@ -380,73 +248,3 @@ class TestReset:
         environment.reset()
         environment.reset()
         assert environment.observer.observe().effects == ()
-
-
-class TestLeaving:
-    def test_nothing_is_left_after_the_context(self, folder: Path, tmp_path: Path) -> None:
-        before, files_before = own_children(), len(open_files())
-        with started(load_system(folder), tmp_path) as environment:
-            post(environment.client_url(TILL_URL), "t1")
-            traces = Traces(environment)
-        kinds = {words.split()[0] for words in traces.found_running}
-        assert kinds == {"process", "port", "folder"}
-        assert traces.left() == []
-        assert own_children() <= before
-        assert len(open_files()) <= files_before
-
-    def test_exception_inside_cleans_up_as_well_and_comes_through(
-        self, folder: Path, tmp_path: Path
-    ) -> None:
-        before = own_children()
-        seen: list[Traces] = []
-
-        def body() -> None:
-            with started(load_system(folder), tmp_path) as environment:
-                seen.append(Traces(environment))
-                environment.nodes.kill("till-db")
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt) as caught:
-            body()
-        assert seen[0].left() == []
-        assert own_children() <= before, "the reaper too, although the exception is still held"
-        assert caught.value.__context__ is None
-
-    def test_worker_that_does_not_start_leaves_nothing_either(
-        self, folder: Path, tmp_path: Path
-    ) -> None:
-        broken = copy_with(folder, tmp_path / "broken", {"till.py": "raise SystemExit('no till')"})
-        before = own_children()
-        (tmp_path / "logs").mkdir()
-        seen: list[Traces] = []
-
-        def body() -> None:
-            with provisioned(load_system(broken), RuntimeName.LOCAL) as environment:
-                environment.start()
-                seen.append(Traces(environment))
-                environment.start_workers(tmp_path / "logs")
-
-        with pytest.raises(ProvisionError, match=r"(?s)exit status 1; .*no till"):
-            body()
-        assert seen[0].left() == []
-        assert own_children() <= before
-
-    def test_private_folder_that_cant_be_made_is_an_environment_error(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        before = own_children()
-        monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
-        with (
-            pytest.raises(ProvisionError, match="can't make the private folder /nowhere"),
-            provisioned(load_system(folder), RuntimeName.LOCAL),
-        ):
-            pass  # pragma: no cover
-        assert own_children() <= before
-
-
-def copy_with(folder: Path, target: Path, changes: Mapping[str, str]) -> Path:
-    target.mkdir()
-    for file in folder.iterdir():
-        if file.is_file():
-            (target / file.name).write_text(changes.get(file.name, file.read_text()))
-    return target

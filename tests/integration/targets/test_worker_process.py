@@ -1,32 +1,23 @@
-"""A worker's program as a real process: readiness, death, output, environment."""
+"""A worker's program as a real process: readiness, environment, end."""
 
 import http.client
 import json
-import os
-import signal
 import socket
 import subprocess
-import textwrap
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dtx.config.model import Template, Worker
-from dtx.config.place import Place
-from dtx.config.template import parse_template
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ConfigError, ProvisionError
-from dtx.core.run_folder import RunFolder
 from dtx.targets import process_tree, worker_process
-from dtx.targets.loopback import free_port, release_port
-from dtx.targets.runtime import RunScope
-from dtx.targets.worker_logs import LogCollector
 from dtx.targets.worker_process import WorkerProcess
 
-from .local_here import eventually, open_files
+from .local_here import eventually
+from .worker_bench import Bench
 
 SERVER = """
     import http.server, json, os, signal, socketserver, subprocess, sys
@@ -47,69 +38,6 @@ SERVER = """
     print("serving", flush=True)
     server.serve_forever()
 """
-
-
-def template(text: str) -> Template:
-    return parse_template(text, Place("system.toml"))
-
-
-class Bench:
-    """Makes workers from program texts, and ends them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.run_folder = RunFolder.create(folder / "run")
-        self.logs = LogCollector()
-        self.logs.write_to(self.run_folder.logs)
-        self.scope = RunScope(run_id=f"test-{os.urandom(6).hex()}", folder=folder)
-        self._made: list[WorkerProcess] = []
-
-    def worker(
-        self,
-        program: str,
-        *,
-        has_http: bool = True,
-        ready: str = "/healthz",
-        env: Mapping[str, str] | None = None,
-        command: tuple[str, ...] = ("{python}", "-I", "-S", "program.py"),
-    ) -> WorkerProcess:
-        (self.folder / "program.py").write_text(textwrap.dedent(program))
-        worker = Worker(
-            name="orders",
-            command=tuple(template(part) for part in command),
-            env={name: template(value) for name, value in (env or {}).items()},
-            role=None,
-            has_http=has_http,
-            ready=ready if has_http else None,
-            ready_within_s=20,
-            crash_points=(),
-        )
-        made = WorkerProcess(
-            worker=worker,
-            folder=self.folder,
-            scope=self.scope,
-            port=free_port() if has_http else None,
-            crash_file=self.folder / "crash.json",
-            resolve=lambda reference: f"resolved {reference.name}",
-            logs=self.logs,
-        )
-        self._made.append(made)
-        return made
-
-    def started(self, program: str, *, has_http: bool = False) -> WorkerProcess:
-        made = self.worker(program, has_http=has_http)
-        made.start()
-        return made
-
-    def lines(self) -> list[str]:
-        return [line for _, line in self.run_folder.log_lines("orders")]
-
-    def close(self) -> None:
-        for made in self._made:
-            made.kill()
-            if made.address:
-                release_port(made.address.port)
-        self.logs.close()
 
 
 @pytest.fixture
@@ -276,13 +204,11 @@ class TestEnd:
 
     def test_stop_asks_first(self, bench: Bench) -> None:
         program = """
-            import signal, sys, time
-            def end(*_):
-                print("goodbye", flush=True)
-                sys.exit(0)
-            signal.signal(signal.SIGTERM, end)
+            import signal
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
             print("ready", flush=True)
-            time.sleep(60)
+            signal.sigwait([signal.SIGTERM])  # a handler would miss one that comes just before a sleep
+            print("goodbye", flush=True)
         """
         worker = bench.started(program)
         assert eventually(lambda: bench.lines() == ["ready"])
@@ -325,80 +251,6 @@ class TestEnd:
         after = get(worker, "/environ")
         assert before["PORT"] == after["PORT"]
         assert before["DTX_CRASH_FILE"] == after["DTX_CRASH_FILE"]
-
-
-class TestLogs:
-    def test_lines_are_stamped_with_the_monotonic_clock(self, bench: Bench) -> None:
-        before = time.monotonic_ns()
-        worker = bench.started("print('one'); print(); print('two words')")
-        assert eventually(lambda: len(bench.lines()) == 3)
-        stamped = list(bench.run_folder.log_lines("orders"))
-        assert [line for _, line in stamped] == ["one", "", "two words"]
-        assert all(before < at < time.monotonic_ns() for at, _ in stamped)
-        assert not worker.is_alive() or eventually(lambda: not worker.is_alive())
-
-    def test_both_streams_are_taken(self, bench: Bench) -> None:
-        bench.started("import sys; print('out', flush=True); print('err', file=sys.stderr)")
-        assert eventually(lambda: bench.lines() == ["out", "err"])
-
-    def test_last_line_without_its_end_is_kept(self, bench: Bench) -> None:
-        bench.started("import os; os.write(1, b'whole\\ntorn'); os.kill(os.getpid(), 9)")
-        assert eventually(lambda: bench.lines() == ["whole", "torn"])
-
-    def test_undecodable_bytes_survive(self, bench: Bench) -> None:
-        bench.started("import os; os.write(1, b'a\\xff\\xfeb\\n')")
-        assert eventually(lambda: bench.lines() == ["a\ufffd\ufffdb"])
-        assert b"a\xff\xfeb\n" in (bench.run_folder.logs / "orders.log").read_bytes()
-        assert bench.logs.last_output("orders") == "a\ufffd\ufffdb"
-
-    def test_line_without_end_does_not_fill_the_memory(self, bench: Bench) -> None:
-        bench.started("import os; [os.write(1, b'x' * 10000) for _ in range(30)]")
-        assert eventually(lambda: sum(map(len, bench.lines())) == 300_000)
-
-    def test_only_the_last_lines_are_kept_for_messages(self, bench: Bench) -> None:
-        bench.started("[print(i) for i in range(100)]")
-        assert eventually(lambda: len(bench.lines()) == 100)
-        assert bench.logs.last_output("orders").splitlines() == [str(i) for i in range(68, 100)]
-
-    def test_output_moves_to_the_next_folder(self, bench: Bench, tmp_path: Path) -> None:
-        program = """
-            import signal
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-            print("one", flush=True)
-            signal.sigwait([signal.SIGUSR1])
-            print("two", flush=True)
-        """
-        worker = bench.started(program)
-        assert eventually(lambda: bench.lines() == ["one"])
-        second = RunFolder.create(tmp_path / "second")
-        bench.logs.write_to(second.logs)
-        assert worker._process is not None
-        worker._process.send_signal(signal.SIGUSR1)
-        assert eventually(lambda: [x for _, x in second.log_lines("orders")] == ["two"])
-        assert bench.lines() == ["one"]
-
-    def test_close_reads_what_is_there(self, bench: Bench) -> None:
-        # More than one reading of the pipe takes, all written before the end.
-        worker = bench.started("import os; [os.write(1, b'y' * 999 + b'\\n') for _ in range(60)]")
-        assert worker._process is not None
-        worker._process.wait(timeout=10)
-        bench.logs.close()
-        assert len(bench.lines()) == 60
-
-    def test_close_keeps_the_torn_line_of_a_pipe_that_stays_open(self, bench: Bench) -> None:
-        out, into = os.pipe()
-        bench.logs.follow("orders", out)
-        os.write(into, b"whole\ntorn")
-        bench.logs.close()
-        os.close(into)
-        assert bench.lines() == ["whole", "torn"]
-
-    def test_close_gives_back_its_file_descriptors(self, bench: Bench) -> None:
-        before = open_files()
-        other = LogCollector()
-        other.close()
-        other.close()
-        assert open_files() <= before
 
 
 def mine(bench: Bench) -> set[int]:
