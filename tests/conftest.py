@@ -11,7 +11,7 @@ from dtx.core.errors import DtxError
 @functools.cache
 def docker_problem() -> str:
     """Return why the docker runtime can't be tested here, or nothing."""
-    from dtx.targets import docker_images
+    from dtx.targets.docker import images as docker_images
 
     try:
         docker_images.require_images()
@@ -24,8 +24,8 @@ def docker_problem() -> str:
 def local_problem() -> str:
     """Return why the local runtime can't be tested here, or nothing."""
     from dtx.targets.cache import cache_folder
-    from dtx.targets.postgres_binaries import find_postgres
-    from dtx.targets.toxiproxy_binary import toxiproxy_binary
+    from dtx.targets.local.postgres_binaries import find_postgres
+    from dtx.targets.proxies.toxiproxy_binary import toxiproxy_binary
 
     try:
         find_postgres(cache_folder())

@@ -22,7 +22,7 @@ def build(
     ] = False,
 ) -> ExitCode:
     """Build images for PostgreSQL and Toxiproxy from Debian packages and the Go toolchain."""
-    from dtx.targets.image_recipes import build_images  # noqa: PLC0415 (heavy)
+    from dtx.targets.docker.recipes import build_images  # noqa: PLC0415 (heavy)
 
     output = invocation_of(context).output
     for image in build_images(output.progress.print, force=force):
@@ -39,7 +39,8 @@ def list_images(
 ) -> ExitCode:
     """List the images that dtx would use, and whether they are here."""
     from dtx.report.tables import listing  # noqa: PLC0415 (rich)
-    from dtx.targets import docker_engine, docker_images  # noqa: PLC0415 (heavy)
+    from dtx.targets.docker import engine as docker_engine  # noqa: PLC0415 (heavy)
+    from dtx.targets.docker import images as docker_images  # noqa: PLC0415 (heavy)
 
     output = invocation_of(context).output
     states = docker_images.list_images(docker_engine.connect())

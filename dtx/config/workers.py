@@ -11,7 +11,7 @@ from dtx.config.template import parse_template
 
 READY = "/healthz"
 READY_WITHIN_S = 20.0
-GIVEN_BY_DTX = ("DTX_RUN", "DTX_CRASH_FILE")
+GIVEN_BY_DTX = ("DTX_RUN", "DTX_NODE", "DTX_CRASH_FILE")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

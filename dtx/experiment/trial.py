@@ -120,7 +120,7 @@ class Trial:
                 in_flight=driver.in_flight,
             )
             yield from self._warm_up(environment, record, driver)
-            schedule = aimed(self._plan.schedule, self._traffic_before, environment.links.traffic())
+            schedule = aimed(self._plan.schedule, self._traffic_before, environment.links.totals())
             self._plan = msgspec.structs.replace(self._plan, schedule=schedule)
             self._folder.write_plan(self._plan)
             with Nemesis(schedule, ports) as nemesis:
@@ -132,7 +132,7 @@ class Trial:
     ) -> Iterator[TrialEvent]:
         record.phase(PhaseName.WARM_UP)
         yield PhaseStarted(phase=PhaseName.WARM_UP)
-        self._traffic_before = environment.links.traffic()
+        self._traffic_before = environment.links.totals()
         driver.warm_up(WARM_UP_TRANSACTIONS, Deadline.after(WARM_UP_WITHIN_S))
 
     def _main(self, record: Record, driver: Driver, nemesis: Nemesis) -> Iterator[TrialEvent]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dtx.core.errors import DtxError
 from dtx.targets.cache import cache_folder
-from dtx.targets.postgres_binaries import find_postgres
-from dtx.targets.toxiproxy_binary import cached_binary, go_command
-from dtx.targets.traffic import accepted_connections
+from dtx.targets.local.postgres_binaries import find_postgres
+from dtx.targets.proxies.toxiproxy_binary import cached_binary, go_command
+from dtx.targets.proxies.traffic import accepted_connections
 
 ROOM_BYTES = 1_000_000_000
 """A run with three databases writes about 200 MB; the cache holds as much."""
@@ -125,13 +125,14 @@ def _toxiproxy(cache: Path) -> str:
 
 
 def _engine() -> str:
-    from dtx.targets.docker_engine import connect  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker.engine import connect  # noqa: PLC0415 (0.2 s)
 
     return f"version {connect().version}"
 
 
 def _images() -> tuple[Diagnosis, ...]:
-    from dtx.targets import docker_engine, docker_images  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker import engine as docker_engine  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker import images as docker_images  # noqa: PLC0415 (0.2 s)
 
     remedy = "dtx images build, or docker pull {official}"
     try:

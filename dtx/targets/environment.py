@@ -10,16 +10,16 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, InternalError, ProvisionError
 from dtx.targets import side_by_side
 from dtx.targets.cluster import DATABASE, PASSWORD, USER
-from dtx.targets.crash_files import CrashFiles
-from dtx.targets.links import ProxiedLinks
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.nodes import DATABASE_READY_WITHIN_S, NodeTrees
 from dtx.targets.observer import Observer
 from dtx.targets.postgres import PostgresTarget
+from dtx.targets.proxies.links import ProxiedLinks
+from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
 from dtx.targets.runtime import Address, RunScope, Runtime, ServerProcess
-from dtx.targets.toxiproxy import ToxiproxyClient, ToxiproxyError
-from dtx.targets.worker_logs import LogCollector
-from dtx.targets.worker_process import WorkerProcess
+from dtx.targets.workers.crash_files import CrashFiles
+from dtx.targets.workers.logs import LogCollector
+from dtx.targets.workers.process import WorkerProcess
 
 _log = logging.getLogger(__name__)
 

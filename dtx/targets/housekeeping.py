@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dtx.core.errors import DtxError
-from dtx.targets import docker_sweep, process_tree
+from dtx.targets import process_tree
 from dtx.targets.cache import cache_folder
+from dtx.targets.docker import sweep as docker_sweep
 from dtx.targets.provision import FOLDER_PREFIX, HARNESS_FILE
 from dtx.targets.runtime import RUN_VARIABLE
 
@@ -87,7 +88,8 @@ def clean_cache() -> list[str]:
         else:
             entry.unlink(missing_ok=True)
     done = [f"removed {len(entries)} entries of the cache {folder}"] if entries else []
-    from dtx.targets import docker_cluster, docker_engine  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker import cluster as docker_cluster  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker import engine as docker_engine  # noqa: PLC0415 (0.2 s)
 
     try:
         images = docker_cluster.remove_cached_images(docker_engine.connect())

@@ -6,7 +6,7 @@ from dtx.config.model import System
 from dtx.core.deadline import Deadline
 from dtx.core.ports import Death
 from dtx.targets.postgres import PostgresTarget
-from dtx.targets.worker_process import WorkerProcess
+from dtx.targets.workers.process import WorkerProcess
 
 DATABASE_READY_WITHIN_S = 30.0
 

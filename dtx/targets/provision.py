@@ -14,7 +14,7 @@ from dtx.config.model import System
 from dtx.core.errors import DtxError, ProvisionError
 from dtx.targets import process_tree
 from dtx.targets.environment import Environment
-from dtx.targets.local_runtime import LocalRuntime
+from dtx.targets.local.runtime import LocalRuntime
 from dtx.targets.reaper_client import Reaper
 from dtx.targets.runtime import RunScope, Runtime
 
@@ -48,7 +48,7 @@ def choose_runtime(wanted: RuntimeName) -> RuntimeChoice:
     if wanted is RuntimeName.LOCAL:
         return RuntimeChoice(name=wanted, reason="asked for")
     # The SDK takes 0.2 s to import: only who may need it pays.
-    from dtx.targets import docker_images  # noqa: PLC0415
+    from dtx.targets.docker import images as docker_images  # noqa: PLC0415
 
     try:
         docker_images.require_images()
@@ -98,7 +98,8 @@ def provisioned(system: System, runtime: RuntimeName) -> Iterator[Environment]:
 def _runtime(name: RuntimeName, scope: RunScope, reaper: Reaper) -> Runtime:
     if name is RuntimeName.LOCAL:
         return LocalRuntime(scope)
-    from dtx.targets import docker_engine, docker_runtime  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker import engine as docker_engine  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker import runtime as docker_runtime  # noqa: PLC0415 (0.2 s)
 
     reaper.cover_docker(docker_engine.socket_path())
     return docker_runtime.DockerRuntime(scope)

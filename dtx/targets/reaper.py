@@ -60,7 +60,7 @@ def _until_two_clean_passes(sweep: Callable[[], int]) -> None:
 def _sweep(runs: list[str], folders: list[Path], sockets: list[str]) -> int:
     """Remove what is there now; return how many things that were."""
     found = 0
-    trees = _neighbour("process_tree")
+    trees = _module("process_tree")
 
     def members() -> set[int]:
         pids: set[int] = set()
@@ -77,22 +77,23 @@ def _sweep(runs: list[str], folders: list[Path], sockets: list[str]) -> int:
     for socket in sockets:
         for run in runs:
             try:
-                found += _neighbour("docker_sweep").sweep(run, socket)
+                found += _module("docker/sweep").sweep(run, socket)
             except OSError:
                 continue  # no engine any more, so none of its containers either
     for folder in folders:
         if folder.exists():
             found += 1
-            _neighbour("shared_memory").remove_segments(folder)
+            _module("local/shared_memory").remove_segments(folder)
             shutil.rmtree(folder, ignore_errors=True)
     return found
 
 
-def _neighbour(name: str) -> ModuleType:
+def _module(place: str) -> ModuleType:
     # By file, not by package: importing dtx costs start time, and this folder on sys.path would shadow others.
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    file = Path(__file__).parent / f"{place}.py"
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise ImportError(name)
+        raise ImportError(place)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

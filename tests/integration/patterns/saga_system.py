@@ -19,7 +19,7 @@ import psycopg
 
 from dtx.config.loader import load_system
 from dtx.config.model import Reference, Selection, System, Worker
-from dtx.targets.local_runtime import LocalRuntime, LocalServer
+from dtx.targets.local.runtime import LocalRuntime, LocalServer
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.runtime import RunScope
 

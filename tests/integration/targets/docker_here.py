@@ -5,7 +5,7 @@ import os
 import pytest
 
 from dtx.core.errors import ProvisionError
-from dtx.targets.docker_images import require_images
+from dtx.targets.docker.images import require_images
 
 
 def require_docker() -> None:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dtx.core.deadline import Deadline, poll_until
-from dtx.targets.local_runtime import LocalRuntime
+from dtx.targets.local.runtime import LocalRuntime
+from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
 from dtx.targets.runtime import RunScope, ServerProcess
-from dtx.targets.toxiproxy import ToxiproxyClient, ToxiproxyError
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dtx.core.errors import ProvisionError
-from dtx.targets import docker_images
-from dtx.targets.docker_cluster import REPOSITORY, initialised_image, remove_cached_images
-from dtx.targets.docker_engine import Engine, connect, engine_answers
-from dtx.targets.docker_images import (
+from dtx.targets.docker import images as docker_images
+from dtx.targets.docker.cluster import REPOSITORY, initialised_image, remove_cached_images
+from dtx.targets.docker.engine import Engine, connect, engine_answers
+from dtx.targets.docker.images import (
     POSTGRES,
     TOXIPROXY,
     Image,
@@ -20,8 +20,8 @@ from dtx.targets.docker_images import (
     list_images,
     resolve_image,
 )
-from dtx.targets.docker_runtime import leftover_runs
-from dtx.targets.image_recipes import build_images
+from dtx.targets.docker.recipes import build_images
+from dtx.targets.docker.runtime import leftover_runs
 from dtx.targets.runtime import RUN_LABEL
 
 from .docker_here import require_docker
@@ -147,7 +147,7 @@ def test_remove_cached_images_removes_those_not_in_use(
     engine: Engine, base: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A label of its own: those of a run on this machine stay.
-    monkeypatch.setattr("dtx.targets.docker_cluster.CACHE_LABEL", "dtx.cache-of-test")
+    monkeypatch.setattr("dtx.targets.docker.cluster.CACHE_LABEL", "dtx.cache-of-test")
     image = initialised_image(engine, base, "test-init")
     holder = engine.api.create_container(image.id, command=["true"])["Id"]
     assert remove_cached_images(engine) == 0

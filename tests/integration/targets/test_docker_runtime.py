@@ -14,11 +14,11 @@ import pytest
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.exit_codes import ExitCode
-from dtx.targets import docker_server
-from dtx.targets.docker_cluster import DATA
-from dtx.targets.docker_engine import Engine, connect
-from dtx.targets.docker_images import POSTGRES, TOXIPROXY, require_images, resolve_image
-from dtx.targets.docker_runtime import DockerRuntime, leftover_runs, remove_run
+from dtx.targets.docker import server as docker_server
+from dtx.targets.docker.cluster import DATA
+from dtx.targets.docker.engine import Engine, connect
+from dtx.targets.docker.images import POSTGRES, TOXIPROXY, require_images, resolve_image
+from dtx.targets.docker.runtime import DockerRuntime, leftover_runs, remove_run
 from dtx.targets.loopback import free_port
 from dtx.targets.runtime import RUN_LABEL, RunScope
 
@@ -147,7 +147,7 @@ def test_launch_takes_another_port_when_the_first_is_taken(
     first = runtime.launch_postgres("a-db")
     wait_for_queries(first)
     ports = iter([first.address.port, free_port()])
-    monkeypatch.setattr("dtx.targets.docker_runtime.free_port", lambda: next(ports))
+    monkeypatch.setattr("dtx.targets.docker.runtime.free_port", lambda: next(ports))
     second = runtime.launch_postgres("b-db")
     wait_for_queries(second)
     assert second.address != first.address
@@ -276,7 +276,7 @@ def test_close_without_an_engine_does_not_raise(
         raise ConnectionRefusedError(socket_path)
 
     with monkeypatch.context() as patch:
-        patch.setattr("dtx.targets.docker_sweep.sweep", gone)
+        patch.setattr("dtx.targets.docker.sweep.sweep", gone)
         runtime.close()
     assert "can't remove the containers" in caplog.text
 

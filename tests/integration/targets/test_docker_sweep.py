@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dtx.targets import docker_sweep
-from dtx.targets.docker_engine import Engine, connect
-from dtx.targets.docker_images import TOXIPROXY, resolve_image
+from dtx.targets.docker import sweep as docker_sweep
+from dtx.targets.docker.engine import Engine, connect
+from dtx.targets.docker.images import TOXIPROXY, resolve_image
 from dtx.targets.runtime import RUN_LABEL
 
 from .docker_here import require_docker
@@ -96,7 +96,7 @@ def test_second_pass_finds_nothing(engine: Engine, run_id: str) -> None:
 
 def test_two_sweeps_at_once_do_not_disturb_each_other(engine: Engine, run_id: str) -> None:
     containers = [launch(engine, run_id) for _ in range(3)]
-    code = f"import docker_sweep as s; print(s.sweep({run_id!r}, {engine.socket!r}))"
+    code = f"import sweep as s; print(s.sweep({run_id!r}, {engine.socket!r}))"
     folder = Path(docker_sweep.__file__).parent
     racing = [
         subprocess.Popen([sys.executable, "-c", code], cwd=folder, stderr=subprocess.PIPE)

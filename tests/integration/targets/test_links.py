@@ -9,10 +9,10 @@ import pytest
 
 from dtx.config.model import Link
 from dtx.core.ports import DroppedBytes, LinkTraffic, Stream, Toxic
-from dtx.targets import links as links_module
-from dtx.targets import toxiproxy
-from dtx.targets.links import ProxiedLinks
-from dtx.targets.toxiproxy import ToxiproxyClient, ToxiproxyError
+from dtx.targets.proxies import links as links_module
+from dtx.targets.proxies import toxiproxy
+from dtx.targets.proxies.links import ProxiedLinks
+from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
 
 from .local_here import eventually, local_runtime, ready_client
 from .tcp_servers import EchoServer, connected, receive
@@ -96,6 +96,17 @@ class TestTraffic:
             BILLS: LinkTraffic(connections=0, request_bytes=0, reply_bytes=0),
         }
         assert eventually(lambda: links.traffic() == wanted), links.traffic()
+
+    def test_connections_that_came_and_went_unseen_are_in_the_totals(
+        self, links: ProxiedLinks
+    ) -> None:
+        address = links.address(ORDERS)
+        for _ in range(3):
+            with socket.create_connection((address.host, address.port)) as short:
+                greet(short)
+        assert eventually(lambda: links.totals()[ORDERS].request_bytes == 15), links.totals()
+        assert links.totals()[ORDERS].reply_bytes == 15
+        assert links.totals()[BILLS].request_bytes == 0
 
 
 class TestHurtAndHeal:

@@ -16,7 +16,7 @@ from dtx.core.exit_codes import ExitCode
 from dtx.core.ports import Death
 from dtx.targets import postgres
 from dtx.targets.cluster import DATABASE, USER
-from dtx.targets.local_runtime import LocalRuntime
+from dtx.targets.local.runtime import LocalRuntime
 from dtx.targets.postgres import PostgresTarget
 from dtx.targets.runtime import Address
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from dtx.core.ports import Stream, Toxic
-from dtx.targets import toxiproxy
-from dtx.targets.local_runtime import LocalRuntime
-from dtx.targets.runtime import Address
-from dtx.targets.toxiproxy import (
+from dtx.targets.local.runtime import LocalRuntime
+from dtx.targets.proxies import toxiproxy
+from dtx.targets.proxies.toxiproxy import (
     DirectionBytes,
     ToxiproxyClient,
     ToxiproxyError,
     ToxiproxyNotFoundError,
 )
+from dtx.targets.runtime import Address
 
 from .local_here import eventually, local_runtime, ready_client
 from .tcp_servers import EchoServer, connected, receive

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dtx.targets.traffic import Meter, PortBytes, accepted_connections
+from dtx.targets.proxies.traffic import Meter, PortBytes, accepted_connections
 
 from .local_here import eventually
 from .tcp_servers import receive

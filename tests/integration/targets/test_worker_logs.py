@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dtx.core.run_folder import RunFolder
-from dtx.targets.worker_logs import LogCollector
+from dtx.targets.workers.logs import LogCollector
 
 from .local_here import eventually, open_files
 from .worker_bench import Bench

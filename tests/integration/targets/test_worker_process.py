@@ -13,8 +13,9 @@ import pytest
 
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ConfigError, ProvisionError
-from dtx.targets import process_tree, worker_process
-from dtx.targets.worker_process import WorkerProcess
+from dtx.targets import process_tree
+from dtx.targets.workers import process as worker_process
+from dtx.targets.workers.process import WorkerProcess
 
 from .local_here import eventually
 from .worker_bench import Bench

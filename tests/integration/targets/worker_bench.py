@@ -11,8 +11,8 @@ from dtx.config.template import parse_template
 from dtx.core.run_folder import RunFolder
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.runtime import RunScope
-from dtx.targets.worker_logs import LogCollector
-from dtx.targets.worker_process import WorkerProcess
+from dtx.targets.workers.logs import LogCollector
+from dtx.targets.workers.process import WorkerProcess
 
 
 def template(text: str) -> Template:

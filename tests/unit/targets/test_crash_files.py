@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dtx.core.ports import CrashReached
-from dtx.targets.crash_files import CrashFiles
+from dtx.targets.workers.crash_files import CrashFiles
 
 
 @pytest.fixture

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from dtx.core.errors import ProvisionError
-from dtx.targets.debian_base import DEFAULT_MIRROR, make_base, parse_apt_setup, proxy_variables
+from dtx.targets.docker.debian_base import (
+    DEFAULT_MIRROR,
+    make_base,
+    parse_apt_setup,
+    proxy_variables,
+)
 
 TARGETS = """\
 https://mirror.example/debian trixie main

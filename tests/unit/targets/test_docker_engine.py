@@ -4,8 +4,8 @@ import pytest
 
 from dtx.core.errors import ProvisionError
 from dtx.core.exit_codes import ExitCode
-from dtx.targets.docker_engine import _refuse_foreign_loopback, connect, engine_answers
-from dtx.targets.docker_images import _split
+from dtx.targets.docker.engine import _refuse_foreign_loopback, connect, engine_answers
+from dtx.targets.docker.images import _split
 
 
 @pytest.mark.parametrize("host", ["tcp://10.0.0.1:2376", "ssh://build", "npipe:////./pipe/x"])

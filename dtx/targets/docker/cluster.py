@@ -18,8 +18,8 @@ from docker.errors import APIError
 from dtx.core.errors import ProvisionError
 from dtx.targets.cache import cache_folder, locked
 from dtx.targets.cluster import HBA, INITDB_OPTIONS, fingerprint, settings_text
-from dtx.targets.docker_engine import Engine, engine_errors_as, remove_container
-from dtx.targets.docker_images import Image, find_image
+from dtx.targets.docker.engine import Engine, engine_errors_as, remove_container
+from dtx.targets.docker.images import Image, find_image
 from dtx.targets.runtime import RUN_LABEL
 
 _LOG = logging.getLogger(__name__)

@@ -11,19 +11,20 @@ from pathlib import Path
 
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import Death
-from dtx.targets import process_tree, shared_memory, side_by_side
+from dtx.targets import process_tree, side_by_side
 from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
-from dtx.targets.loopback import free_port, release_port
-from dtx.targets.postgres_binaries import (
+from dtx.targets.local import shared_memory
+from dtx.targets.local.postgres_binaries import (
     PostgresBinaries,
     as_unprivileged,
     cluster_folder,
     find_postgres,
     initialised_cluster,
 )
+from dtx.targets.loopback import free_port, release_port
+from dtx.targets.proxies.toxiproxy_binary import VERSION as TOXIPROXY_VERSION
+from dtx.targets.proxies.toxiproxy_binary import is_toxiproxy_ready, toxiproxy_binary
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
-from dtx.targets.toxiproxy_binary import VERSION as TOXIPROXY_VERSION
-from dtx.targets.toxiproxy_binary import is_toxiproxy_ready, toxiproxy_binary
 
 _log = logging.getLogger(__name__)
 

@@ -14,16 +14,16 @@ from docker.errors import APIError
 
 from dtx.core.errors import ProvisionError
 from dtx.targets.cache import cache_folder, locked
-from dtx.targets.debian_base import host_apt_setup, make_base, proxy_variables
-from dtx.targets.docker_engine import Engine, connect, engine_errors_as
-from dtx.targets.docker_images import POSTGRES, RECIPE_LABEL, TOXIPROXY, Image, find_image
-from dtx.targets.toxiproxy_binary import VERSION, toxiproxy_binary
+from dtx.targets.docker.debian_base import host_apt_setup, make_base, proxy_variables
+from dtx.targets.docker.engine import Engine, connect, engine_errors_as
+from dtx.targets.docker.images import POSTGRES, RECIPE_LABEL, TOXIPROXY, Image, find_image
+from dtx.targets.proxies.toxiproxy_binary import VERSION, toxiproxy_binary
 
 BASE = "dtx-debian:latest"
 BUILD_TIMEOUT_S = 900
 VERSION_LABEL = "org.opencontainers.image.version"
 
-_RECIPES = Path(__file__).with_name("images")
+_RECIPES = Path(__file__).with_name("dockerfiles")
 _BASE_RECIPE = "debootstrap minbase, 1"
 """Changes when the way in which the base is made changes: images made the old way are then made again."""
 

@@ -11,8 +11,8 @@ from docker.errors import ImageNotFound
 
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
-from dtx.targets.docker_engine import ENGINE_ERRORS, Engine, connect, engine_errors_as, explain
-from dtx.targets.toxiproxy_binary import VERSION
+from dtx.targets.docker.engine import ENGINE_ERRORS, Engine, connect, engine_errors_as, explain
+from dtx.targets.proxies.toxiproxy_binary import VERSION
 
 PULL_TIMEOUT_S = 300.0
 """For a whole pull; a registry that sends nothing for `OPERATION_TIMEOUT_S` fails sooner."""

@@ -8,15 +8,15 @@ from dtx.config.model import Link
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import DroppedBytes, LinkTraffic, Stream, Toxic
-from dtx.targets.runtime import Address
-from dtx.targets.toxiproxy import (
+from dtx.targets.proxies.toxiproxy import (
     DirectionBytes,
     Proxy,
     ToxiproxyClient,
     ToxiproxyError,
     ToxiproxyNotFoundError,
 )
-from dtx.targets.traffic import Meter
+from dtx.targets.proxies.traffic import Meter
+from dtx.targets.runtime import Address
 
 HEAL_WITHIN_S = 6.0
 _NOTHING = DirectionBytes()
@@ -51,17 +51,40 @@ class ProxiedLinks:
         return self._proxies[link].listen
 
     def traffic(self) -> Mapping[str, LinkTraffic]:
-        """Return the traffic of every link since `renew`."""
+        """Return the traffic of every link since `renew`, by the kernel's counters."""
         ports = self._meter.sample()
-        found = {}
-        for name in self._names:
-            counted = ports[self._proxies[name].listen.port]
-            found[name] = LinkTraffic(
-                connections=counted.connections,
+        return {
+            name: LinkTraffic(
+                connections=(counted := ports[self._proxies[name].listen.port]).connections,
                 request_bytes=counted.received,
                 reply_bytes=counted.sent,
             )
-        return found
+            for name in self._names
+        }
+
+    def totals(self) -> Mapping[str, LinkTraffic]:
+        """Return the traffic with that of connections that came and went between two samples.
+
+        Those are in Toxiproxy's metrics only, as open ones are in the kernel's counters only: the larger total is
+        taken. Good for telling who carries traffic; its growth over a moment is not what flowed in it.
+        """
+        finished = self._client.finished_bytes()
+
+        def ended(link: str, stream: Stream) -> DirectionBytes:
+            key = (_proxy_name(link), stream)
+            now, before = finished.get(key, _NOTHING), self._baseline.get(key, _NOTHING)
+            return DirectionBytes(
+                received=now.received - before.received, sent=now.sent - before.sent
+            )
+
+        return {
+            name: LinkTraffic(
+                connections=open_now.connections,
+                request_bytes=max(open_now.request_bytes, ended(name, Stream.REQUESTS).received),
+                reply_bytes=max(open_now.reply_bytes, ended(name, Stream.REPLIES).sent),
+            )
+            for name, open_now in self.traffic().items()
+        }
 
     def dropped(self) -> Mapping[str, DroppedBytes]:
         """Return the bytes of finished connections that came in and never went out, since `renew`."""

@@ -6,7 +6,7 @@ from docker.errors import APIError, NotFound
 
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import Death
-from dtx.targets.docker_engine import ENGINE_ERRORS, Engine, engine_errors_as, explain
+from dtx.targets.docker.engine import ENGINE_ERRORS, Engine, engine_errors_as, explain
 from dtx.targets.runtime import Address
 
 OUTPUT_LINES = 32

@@ -16,7 +16,7 @@ from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.ports import Death
 from dtx.targets import process_tree
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
-from dtx.targets.worker_logs import LogCollector
+from dtx.targets.workers.logs import LogCollector
 
 NODE_VARIABLE = "DTX_NODE"
 CRASH_VARIABLE = "DTX_CRASH_FILE"

@@ -17,22 +17,22 @@ from docker.types import LogConfig
 
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
-from dtx.targets import docker_sweep
-from dtx.targets.docker_cluster import (
+from dtx.targets.docker import sweep as docker_sweep
+from dtx.targets.docker.cluster import (
     POSTGRES_PORT,
     InitialisedImage,
     initialised_image,
     is_initialised,
 )
-from dtx.targets.docker_engine import (
+from dtx.targets.docker.engine import (
     ENGINE_ERRORS,
     connect,
     engine_errors_as,
     explain,
     remove_container,
 )
-from dtx.targets.docker_images import POSTGRES, PRODUCTS, TOXIPROXY, Image, resolve_image
-from dtx.targets.docker_server import DockerServer, is_port_clash
+from dtx.targets.docker.images import POSTGRES, PRODUCTS, TOXIPROXY, Image, resolve_image
+from dtx.targets.docker.server import DockerServer, is_port_clash
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.runtime import RUN_LABEL, Address, RunScope
 

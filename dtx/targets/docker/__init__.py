@@ -1,0 +1,1 @@
+"""The docker runtime: PostgreSQL and Toxiproxy in containers of a local engine, and their images."""

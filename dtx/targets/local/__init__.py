@@ -1,0 +1,1 @@
+"""The local runtime: real servers as processes of this machine, without Docker."""

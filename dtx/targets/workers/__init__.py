@@ -1,0 +1,1 @@
+"""Workers as processes: started and killed as trees, their logs collected, their crash points armed."""
