@@ -12,7 +12,7 @@ from dtx.experiment.planning import Planned, plan_experiment, plan_for, run_name
 from dtx.experiment.settings import ExperimentSettings
 from dtx.experiment.trial import Trial
 from dtx.targets.environment import Environment
-from dtx.targets.provision import RuntimeChoice, provisioned
+from dtx.targets.provision import RuntimeChoice, preparations, provisioned
 
 
 def run_experiment(settings: ExperimentSettings) -> Generator[TrialEvent, None, None]:
@@ -21,6 +21,8 @@ def run_experiment(settings: ExperimentSettings) -> Generator[TrialEvent, None, 
     Raises:
         DtxError: the settings are wrong, or something did not come up. Nothing is left running.
     """
+    for work in preparations(settings.runtime):
+        yield StepStarted(what=work)
     planned = plan_experiment(settings)
     with Session(planned.system, planned.runtime) as session:
         yield from session.run_planned(planned, settings)

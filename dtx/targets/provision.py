@@ -64,6 +64,18 @@ def choose_runtime(wanted: RuntimeName) -> RuntimeChoice:
     )
 
 
+def preparations(wanted: RuntimeName) -> tuple[str, ...]:
+    """Return what `choose_runtime` will have to do first that takes a while, in words."""
+    if wanted is RuntimeName.LOCAL:
+        return ()
+    from dtx.targets.docker import images as docker_images  # noqa: PLC0415 (0.2 s)
+
+    try:
+        return tuple(f"pulling the image {name}" for name in docker_images.images_to_pull())
+    except DtxError:
+        return ()
+
+
 @contextmanager
 def provisioned(system: System, runtime: RuntimeName) -> Iterator[Environment]:
     """Give an environment that has not been started; on leaving, nothing of it is left.

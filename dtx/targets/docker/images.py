@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -119,9 +118,7 @@ def find_image(engine: Engine, name: str) -> Image | None:
     )
 
 
-def resolve_image(
-    engine: Engine, product: Product, report: Callable[[str], None] = lambda _: None
-) -> Image:
+def resolve_image(engine: Engine, product: Product) -> Image:
     """Return the image to use for a product, pulled only if no usable one is here.
 
     The user's choice counts alone; else the official image if it is here, else the one built here, else
@@ -130,19 +127,19 @@ def resolve_image(
     Raises:
         ProvisionError: none is here and none could be pulled.
     """
-    chosen = os.environ.get(product.variable)
-    candidates = (chosen,) if chosen else (product.official, product.built)
+    candidates = _candidates(product)
     for name in candidates:
         found = find_image(engine, name)
         if found is not None:
             return found
-    report(f"pulling {candidates[0]}")
     reason = _pull(engine, candidates[0])
     pulled = find_image(engine, candidates[0])
     if pulled is not None:
         return pulled
     hint = (
-        f"check {product.variable}" if chosen else "`dtx images build` makes one without a registry"
+        f"check {product.variable}"
+        if len(candidates) == 1
+        else "`dtx images build` makes one without a registry"
     )
     raise ProvisionError(
         f"no image for {product.name}: {candidates[0]} is not here and can't be pulled: {reason}",
@@ -150,7 +147,7 @@ def resolve_image(
     )
 
 
-def require_images(report: Callable[[str], None] = lambda _: None) -> None:
+def require_images() -> None:
     """Return if a usable engine answers and every image is there, pulled now if it has to be.
 
     Raises:
@@ -158,7 +155,27 @@ def require_images(report: Callable[[str], None] = lambda _: None) -> None:
     """
     engine = connect()
     for product in PRODUCTS:
-        resolve_image(engine, product, report)
+        resolve_image(engine, product)
+
+
+def images_to_pull() -> tuple[str, ...]:
+    """Return the images that `require_images` would have to pull.
+
+    Raises:
+        ProvisionError: no usable engine answers.
+    """
+    engine = connect()
+    missing = []
+    for product in PRODUCTS:
+        candidates = _candidates(product)
+        if not any(find_image(engine, name) for name in candidates):
+            missing.append(candidates[0])
+    return tuple(missing)
+
+
+def _candidates(product: Product) -> tuple[str, ...]:
+    chosen = os.environ.get(product.variable)
+    return (chosen,) if chosen else (product.official, product.built)
 
 
 def list_images(engine: Engine) -> tuple[ImageState, ...]:
@@ -169,8 +186,7 @@ def list_images(engine: Engine) -> tuple[ImageState, ...]:
     """
     states = []
     for product in PRODUCTS:
-        chosen = os.environ.get(product.variable)
-        for name in (chosen,) if chosen else (product.official, product.built):
+        for name in _candidates(product):
             found = find_image(engine, name)
             states.append(
                 ImageState(

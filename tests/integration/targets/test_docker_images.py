@@ -17,6 +17,7 @@ from dtx.targets.docker.images import (
     Image,
     Origin,
     find_image,
+    images_to_pull,
     list_images,
     resolve_image,
 )
@@ -74,17 +75,17 @@ def test_local_image_is_taken_without_a_pull(engine: Engine, no_pull: list[str])
     assert resolve_image(engine, POSTGRES).id
     assert resolve_image(engine, TOXIPROXY).id
     assert no_pull == []
+    assert images_to_pull() == ()
 
 
 def test_chosen_image_counts_alone_even_if_others_are_here(
     engine: Engine, no_pull: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(POSTGRES.variable, "nowhere/postgres:1")
-    reported: list[str] = []
+    assert images_to_pull() == ("nowhere/postgres:1",)
     with pytest.raises(ProvisionError, match="no registry in this test") as raised:
-        resolve_image(engine, POSTGRES, reported.append)
+        resolve_image(engine, POSTGRES)
     assert no_pull == ["nowhere/postgres:1"]
-    assert reported == ["pulling nowhere/postgres:1"]
     assert POSTGRES.variable in raised.value.hint
 
 
