@@ -48,8 +48,11 @@ def _lacks(proof: Proof, injected: FaultEvent, healed: FaultEvent) -> Iterator[s
         yield f"nothing proves that {listed(healed.targets)} healed"
     match proof:
         case Proof.SILENCE:
+            if not sum(link.request_bytes for link in healed.links):
+                yield f"nothing was sent on {listed(healed.targets)} while it was on; {_MORE_TRAFFIC}"
             yield from _lacks_silence(healed)
         case Proof.LOST_REPLY:
+            # A lost reply proves its request, which may have been sent before the count of requests began.
             yield from _lacks_silence(healed)
             if not sum(link.dropped_reply_bytes for link in healed.links):
                 yield f"no reply was lost on {listed(healed.targets)}; {_MORE_TRAFFIC}"
@@ -66,10 +69,7 @@ def _lacks(proof: Proof, injected: FaultEvent, healed: FaultEvent) -> Iterator[s
 
 
 def _lacks_silence(healed: FaultEvent) -> Iterator[str]:
-    sent = sum(link.request_bytes for link in healed.links)
     answered = sum(link.reply_bytes for link in healed.links)
-    if not sent:
-        yield f"nothing was sent on {listed(healed.targets)} while it was on; {_MORE_TRAFFIC}"
     if answered:
         yield f"{answered} bytes of replies came through on {listed(healed.targets)}"
 
@@ -97,7 +97,7 @@ def _proof_words(proof: Proof, healed: FaultEvent) -> str:
             return f"{sent} bytes were sent into it and none came back"
         case Proof.LOST_REPLY:
             lost = sum(link.dropped_reply_bytes for link in healed.links)
-            return f"{sent} bytes of requests went through, {lost} bytes of replies were lost"
+            return f"{lost} bytes of replies were lost, to {sent} bytes of requests sent while it was on"
         case Proof.DEATH:
             killed = sum(node.processes for node in healed.nodes)
             silenced = sum(node.silenced for node in healed.nodes)

@@ -39,12 +39,17 @@ def test_complete_proof_lands(run: RunBuilder, proof: Proof) -> None:
     assert coverage.reason
 
 
+def test_lost_reply_proves_its_request(run: RunBuilder) -> None:
+    link = msgspec.structs.replace(LOSSY_LINK, request_bytes=0)
+    run.fault(Proof.LOST_REPLY, links=[link], nodes=[])
+    assert run.judge().coverage[0].has_landed
+
+
 @pytest.mark.parametrize(
     ("proof", "changes", "words"),
     [
         (Proof.SILENCE, {"request_bytes": 0}, "nothing was sent"),
         (Proof.SILENCE, {"reply_bytes": 9}, "9 bytes of replies came through"),
-        (Proof.LOST_REPLY, {"request_bytes": 0}, "nothing was sent"),
         (Proof.LOST_REPLY, {"reply_bytes": 9}, "9 bytes of replies came through"),
         (Proof.LOST_REPLY, {"dropped_reply_bytes": 0}, "no reply was lost"),
         (Proof.DEATH, {"processes": 0}, "no process of payments was killed"),
