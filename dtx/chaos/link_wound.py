@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dtx.chaos.fault import Candidates, Evidence, Ports, Wound
-from dtx.chaos.scope import inner_links, links_in
+from dtx.chaos.scope import ARROW, inner_links, links_in
 from dtx.chaos.timer import Timer, poll
 from dtx.config.model import System
 from dtx.core.errors import DtxError, UsageError
@@ -30,6 +30,7 @@ class LinkFault:
     Attributes:
         toxics: put on every proxy of each link.
         drops: whether the proxy throws bytes away, so that its metrics must be read after healing.
+        prefers_workers: whether the seed draws a link to a worker where there is one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class LinkFault:
     summary: str
     toxics: tuple[Toxic, ...]
     drops: bool = False
+    prefers_workers: bool = False
     argument: str = ""
     layer: Layer = Layer.LINK
 
@@ -50,6 +52,8 @@ class LinkFault:
         if scope is not None:
             return Candidates(targets=links_in(system, scope))
         links = inner_links(system)
+        if self.prefers_workers:
+            links = tuple(x for x in links if x.partition(ARROW)[2] in system.workers) or links
         if not links:
             raise UsageError(
                 f"{self.name} needs a link between two nodes, and {system.name} has none",

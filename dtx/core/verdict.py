@@ -100,7 +100,10 @@ class WindowCoverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Operations by outcome, and how unknown ones were closed from the participants' rows."""
+    """Operations by outcome, and how unknown ones were closed from the participants' rows.
+
+    `info_reasons` says why clients had no answer: words -> how many, the most frequent first, three at most.
+    """
 
     submitted: int = 0
     ok: int = 0
@@ -110,6 +113,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     info_absent: int = 0
     info_partial: int = 0
     compensated: int = 0
+    info_reasons: dict[str, int] = {}
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

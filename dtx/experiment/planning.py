@@ -11,9 +11,9 @@ from dtx.chaos.plan import parse_schedule
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
 from dtx.config.model import System
-from dtx.core.errors import UsageError
+from dtx.core.errors import ConfigError, UsageError
 from dtx.core.run_folder import SCHEMA, Plan
-from dtx.experiment.settings import ExperimentSettings
+from dtx.experiment.settings import DEFAULT_DURATION_S, ExperimentSettings
 from dtx.targets.provision import RuntimeChoice, choose_runtime
 
 MAX_RATE = 5000.0
@@ -58,6 +58,7 @@ def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoic
     """
     _refuse_odd_numbers(settings)
     now = datetime.datetime.now(datetime.UTC)
+    _check_variants(settings, system)
     schedule = parse_schedule(
         settings.faults, system, seed=settings.seed, duration_s=settings.duration_s
     )
@@ -83,6 +84,19 @@ def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoic
         system=redacted(dict(system.tables)),
     )
     return Planned(plan=plan, system=system, runtime=runtime)
+
+
+def _check_variants(settings: ExperimentSettings, system: System) -> None:
+    """A variant's faults are parsed with every plan, so that a typo in them does not wait for a selftest."""
+    for variant in system.variants.values():
+        for fault in variant.exposed_by:
+            try:
+                parse_schedule([fault], system, seed=settings.seed, duration_s=DEFAULT_DURATION_S)
+            except UsageError as error:
+                raise ConfigError(
+                    f"{system.folder / 'system.toml'}: variants.{variant.name}.exposed_by: {error.message}",
+                    hint=error.hint,
+                ) from error
 
 
 def run_name(plan: Plan) -> str:

@@ -32,7 +32,7 @@ from dtx.core.observation import OutcomeRow
 from dtx.core.run_folder import RunFolder
 from dtx.experiment.judging import judge_run
 from dtx.experiment.planning import Planned
-from dtx.experiment.quiet import UNCLAIMED_WITHIN_S, QuietWatch
+from dtx.experiment.quiet import PATIENCE, UNCLAIMED_WITHIN_S, QuietWatch
 from dtx.experiment.record import Record
 from dtx.experiment.watch import WatchedNodes
 from dtx.targets.environment import Environment
@@ -80,7 +80,8 @@ class Trial:
         with contextlib.closing(self._folder.history()) as writer:
             record = Record(writer)
             record.append(Clock(at_ns=time.monotonic_ns(), wall_ns=time.time_ns()))
-            yield StepStarted(what=f"starting {len(environment.system.workers)} workers")
+            names = ", ".join(environment.system.workers)
+            yield StepStarted(what=f"starting workers: {names}")
             environment.start_workers(self._folder.logs)
             for node in environment.nodes.names():
                 record.append(
@@ -155,7 +156,8 @@ class Trial:
     ) -> Iterator[TrialEvent]:
         contract_s = environment.system.contract.converges_within_s
         began_ns = record.phase(PhaseName.RECOVERY)
-        yield PhaseStarted(phase=PhaseName.RECOVERY, within_s=contract_s or UNCLAIMED_WITHIN_S)
+        within_s = (contract_s or UNCLAIMED_WITHIN_S) * PATIENCE
+        yield PhaseStarted(phase=PhaseName.RECOVERY, within_s=within_s)
         watch = QuietWatch(
             open_counts=environment.observer.open_counts,
             effect_count=environment.observer.effect_count,

@@ -61,6 +61,7 @@ class Environment:
         """
         starts = [self._start_toxiproxy, *(self._starter(name) for name in self.system.databases)]
         side_by_side.each(lambda start: start(), starts)
+        self.observer.check()
         self._make_workers()
         upstreams = {
             name: self._address(name) for name in self.system.nodes if self._has_address(name)

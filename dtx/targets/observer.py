@@ -1,13 +1,21 @@
 """Reads what the participants of one environment say: all rows once quiet, and what is still open until then."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from dtx.config.model import System
-from dtx.core.errors import DtxError
+from dtx.core.errors import ConfigError, DtxError
 from dtx.core.observation import InvariantRow, ResidueRow, Shape, Side
 from dtx.core.run_folder import Observations
 from dtx.targets import observing, side_by_side
 from dtx.targets.postgres import PostgresTarget
+
+CHECK_WITHIN_S = 5
+"""For one query on the fresh schema, where there is next to nothing to read."""
+
+CHECK_HINT = (
+    "queries may only read; each is tried once on the fresh schema before anything is submitted"
+)
 
 
 class Observer:
@@ -16,6 +24,49 @@ class Observer:
     def __init__(self, system: System, databases: Mapping[str, PostgresTarget]) -> None:
         self._system = system
         self._databases = databases
+
+    def check(self) -> None:
+        """Run every query once, before anything is submitted: what can't work is the file's error, not the system's.
+
+        Raises:
+            ConfigError: a query fails, writes, takes too long, or has other columns or values than its shape.
+            ProvisionError: a database does not answer.
+        """
+        side_by_side.each(self._check_database, self._databases.values())
+        for invariant in self._system.contract.invariants:
+            for side, query in ((Side.LEFT, invariant.left), (Side.RIGHT, invariant.right)):
+                if not isinstance(query, int):
+                    where = f"[[contract.invariants]] {invariant.name!r} {side.value}"
+                    rows = self._checked(
+                        where, query.database, query.sql, observing.INVARIANT_COLUMNS
+                    )
+                    observing.invariant_rows(invariant.name, side, rows)
+
+    def _check_database(self, target: PostgresTarget) -> None:
+        database = self._system.databases[target.name]
+        where = f"[databases.{target.name}.observe]"
+        for shape, columns, read in (
+            (Shape.EFFECTS, observing.EFFECT_COLUMNS, observing.effect_rows),
+            (Shape.PENDING, observing.PENDING_COLUMNS, observing.pending_rows),
+        ):
+            if shape in database.observe:
+                query = database.observe[shape]
+                rows = self._checked(f"{where} {shape.value}", target.name, query, columns)
+                read(target.name, rows)
+        for name, query in database.residue.items():
+            where_residue = f"[databases.{target.name}.residue] {name}"
+            rows = self._checked(where_residue, target.name, query, ("(count)", (1,)))
+            observing.residue_count(target.name, name, rows)
+
+    def _checked(
+        self, where: str, database: str, query: str, wanted: tuple[str, tuple[int, ...]]
+    ) -> list[tuple[Any, ...]]:
+        try:
+            columns, rows = self._databases[database].answer(query, within_s=CHECK_WITHIN_S)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error.message}", hint=CHECK_HINT) from error
+        observing.check_columns(where, columns, wanted)
+        return rows
 
     def open_counts(self) -> dict[str, int]:
         """Return what keeps the system from being quiet: words -> how many, only what is not 0.

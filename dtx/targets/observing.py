@@ -12,6 +12,11 @@ from dtx.core.observation import Effect, EffectRow, InvariantRow, PendingRow, Si
 
 Cells = Sequence[Any]
 
+EFFECT_COLUMNS = ("(tx, step, effect, amount, at)", (4, 5))
+PENDING_COLUMNS = ("(tx, since)", (1, 2))
+INVARIANT_COLUMNS = ("(value) or (key, value)", (1, 2))
+"""What a query of the shape may have: in words, and how many."""
+
 
 def effect_rows(database: str, rows: Sequence[Cells]) -> list[EffectRow]:
     """Return rows of shape effects from (tx, step, effect, amount) or (..., at)."""
@@ -24,7 +29,7 @@ def pending_rows(database: str, rows: Sequence[Cells]) -> list[PendingRow]:
     where = f"[databases.{database}.observe] pending"
     found = []
     for row in rows:
-        _columns(where, row, "(tx, since)", (1, 2))
+        check_columns(where, len(row), PENDING_COLUMNS)
         since = _time_ns(where, row[1]) if len(row) == 2 else None
         found.append(
             PendingRow(participant=database, tx=_text(where, "tx", row[0]), since_ns=since)
@@ -48,7 +53,7 @@ def invariant_rows(name: str, side: Side, rows: Sequence[Cells]) -> list[Invaria
     where = f"[[contract.invariants]] {name!r} {side.value}"
     found = []
     for row in rows:
-        _columns(where, row, "(value) or (key, value)", (1, 2))
+        check_columns(where, len(row), INVARIANT_COLUMNS)
         key = "" if len(row) == 1 else str(row[0])
         found.append(
             InvariantRow(name=name, side=side, key=key, value=_whole(where, "value", row[-1]))
@@ -65,7 +70,7 @@ def invariant_rows(name: str, side: Side, rows: Sequence[Cells]) -> list[Invaria
 
 
 def _effect(where: str, database: str, row: Cells) -> EffectRow:
-    _columns(where, row, "(tx, step, effect, amount, at)", (4, 5))
+    check_columns(where, len(row), EFFECT_COLUMNS)
     try:
         effect = Effect(row[2])
     except ValueError as error:
@@ -80,9 +85,15 @@ def _effect(where: str, database: str, row: Cells) -> EffectRow:
     )
 
 
-def _columns(where: str, row: Cells, wanted: str, counts: tuple[int, ...]) -> None:
-    if len(row) not in counts:
-        raise ConfigError(f"{where}: {len(row)} columns, wanted {wanted}")
+def check_columns(where: str, columns: int, wanted: tuple[str, tuple[int, ...]]) -> None:
+    """Refuse a query with another number of columns than its shape has.
+
+    Raises:
+        ConfigError: it has another number.
+    """
+    words, counts = wanted
+    if columns not in counts:
+        raise ConfigError(f"{where}: {columns} columns, wanted {words}")
 
 
 def _text(where: str, column: str, value: object) -> str:

@@ -132,8 +132,17 @@ class PostgresTarget:
             ConfigError: it fails, writes, or takes over QUERY_TIMEOUT_S.
             ProvisionError: the server does not answer.
         """
-        with self._reading() as connection, self._blaming(text):
-            return list(connection.execute(text.encode()).fetchall())
+        return self.answer(text)[1]
+
+    def answer(
+        self, text: str, *, within_s: int | None = None
+    ) -> tuple[int, list[tuple[Any, ...]]]:
+        """Run a query as `query` does; return how many columns it has, and its rows."""
+        with self._reading(within_s) as connection, self._blaming(text):
+            cursor = connection.execute(text.encode())
+            if cursor.description is None:
+                raise ConfigError(f"{self.name}: query failed: it gives no rows\n  {text}")
+            return len(cursor.description), list(cursor.fetchall())
 
     def counts(self, queries: Sequence[str]) -> list[int]:
         """Return how many rows each query has, in one session; errors as those of `query`."""
@@ -147,8 +156,8 @@ class PostgresTarget:
         return found
 
     @contextmanager
-    def _reading(self) -> Iterator["psycopg.Connection[Any]"]:
-        options = f"-c default_transaction_read_only=on -c statement_timeout={QUERY_TIMEOUT_S}s"
+    def _reading(self, within_s: int | None = None) -> Iterator["psycopg.Connection[Any]"]:
+        options = f"-c default_transaction_read_only=on -c statement_timeout={within_s or QUERY_TIMEOUT_S}s"
         with self._session(DATABASE, options=options) as connection:
             yield connection
 

@@ -5,10 +5,17 @@ from collections import Counter
 from dtx.core.history import Outcome
 from dtx.core.verdict import Counts
 from dtx.verify.ledger import Ledger
+from dtx.verify.operations import Operation
+
+_REASONS = 3
+_LONGEST_REASON = 80
+_SERVER_ERROR = 500
 
 
 def count_operations(ledger: Ledger) -> Counts:
     """Count; unknown ones are closed only if the rows were read."""
+    operations = ledger.operations.values()
+    reasons = Counter(_reason(o) for o in operations if o.outcome is Outcome.INFO)
     outcomes = Counter(operation.outcome for operation in ledger.operations.values())
     closed = Counter(
         _closed(ledger, tx)
@@ -26,7 +33,18 @@ def count_operations(ledger: Ledger) -> Counts:
         compensated=sum(
             any(tally.undone for tally in ledger.tallies.get(tx, ())) for tx in ledger.operations
         ),
+        info_reasons=dict(reasons.most_common(_REASONS)),
     )
+
+
+def _reason(operation: Operation) -> str:
+    """Return why the client learned nothing, in words that are the same for all of its kind."""
+    if operation.completed_ns is None:
+        return "the run ended before an answer came"
+    if operation.status is not None and operation.detail.startswith(f"HTTP {operation.status}"):
+        unnamed = ", which [client] ok, fail and accepted do not name"
+        return f"HTTP {operation.status}{unnamed if operation.status < _SERVER_ERROR else ''}"
+    return operation.detail.partition(":")[0][:_LONGEST_REASON] or "no answer"
 
 
 def _closed(ledger: Ledger, tx: str) -> str:

@@ -102,6 +102,13 @@ def _run(checker: Checker, ledger: Ledger, unmet: dict[Premise, str]) -> _Checke
             result=_unknown(checker, words, is_claimed=is_claimed),
             error=f"{checker.name}:\n{_traceback(error)}",
         )
+    if (
+        Premise.OBSERVED in checker.premises
+        and Premise.COMPLETE in unmet
+        and not judgement.findings
+    ):
+        # What it found stands; that it found nothing is worth nothing where rows are missing.
+        return _Checked(result=_unknown(checker, unmet[Premise.COMPLETE], is_claimed=is_claimed))
     status = Status.UNKNOWN if judgement.undecided else Status.HOLDS
     return _Checked(
         result=CheckResult(

@@ -2,7 +2,10 @@
 
 Layer: link. Unit: every proxy of the link. Bytes in flight: requests pass, replies are thrown away. Healing: the
 proxy closes the connections that the fault was on, so the source sees a broken conversation at the latest then.
-Proof: requests went in, no reply came out, and the proxy's metrics tell how many bytes of replies it threw away.
+Proof: no reply came out, and the proxy's metrics tell how many bytes of replies it threw away.
+
+Without a scope the seed draws a link to a worker. On a link to a database only the statements under way at injection
+lose their reply: a new connection does not get past its handshake, whose first reply is lost too.
 """
 
 from typing import Final
@@ -20,4 +23,5 @@ FAULT: Final = LinkFault(
         Toxic(name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}),
     ),
     drops=True,
+    prefers_workers=True,
 )

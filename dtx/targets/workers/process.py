@@ -16,12 +16,14 @@ from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.ports import Death
 from dtx.targets import process_tree
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
-from dtx.targets.workers.logs import LogCollector
+from dtx.targets.workers.logs import LAST_LINES, LogCollector
 
 NODE_VARIABLE = "DTX_NODE"
 CRASH_VARIABLE = "DTX_CRASH_FILE"
 STOP_WITHIN_S = 1.5
 LAST_WORDS_WITHIN_S = 0.5
+LAST_WORDS = 6
+"""Lines of a dead worker's output that tell how it died."""
 
 
 class WorkerProcess:
@@ -124,7 +126,7 @@ class WorkerProcess:
         if status is None:
             return ""
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return f"ended with {how}; {self._output()}"
+        return f"ended with {how}; {self._output(LAST_WORDS)}"
 
     def _environment(self) -> dict[str, str]:
         own = {name: value.render(self._resolve) for name, value in self.worker.env.items()}
@@ -158,16 +160,19 @@ class WorkerProcess:
                 hint=f"see `command` and `env` of [workers.{self.worker.name}] in system.toml",
             )
 
-    def _output(self) -> str:
-        output = self._logs.last_output(self.worker.name)
+    def _output(self, lines: int = LAST_LINES) -> str:
+        output = "\n".join(self._logs.last_output(self.worker.name).splitlines()[-lines:])
         return f"its last output:\n{output}" if output else "it wrote nothing"
 
 
 def _ask(address: Address, path: str) -> str:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
     try:
-        connection.request("GET", path)
-        return str(connection.getresponse().status)
+        connection.request("GET", path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        # To its end: closing a connection with bytes unread resets it, and many servers log that.
+        answer.read()
+        return str(answer.status)
     except (OSError, http.client.HTTPException) as error:
         return type(error).__name__
     finally:

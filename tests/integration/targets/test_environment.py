@@ -5,24 +5,27 @@ import http.client
 import threading
 import urllib.error
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from dtx.config.loader import load_system
-from dtx.config.model import Selection
+from dtx.config.model import Query, Selection
 from dtx.core.deadline import Deadline, poll_until
-from dtx.core.errors import ProvisionError
+from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.observation import (
     Effect,
     EffectRow,
     InvariantRow,
     PendingRow,
     ResidueRow,
+    Shape,
     Side,
 )
 from dtx.core.ports import Stream, Toxic
+from dtx.targets import observer
 from dtx.targets.environment import Environment
 from dtx.targets.observer import Observer
 
@@ -162,6 +165,50 @@ class TestObserving:
         assert "select nothing from nowhere" in pending
         assert residue.startswith("[databases.till-db.residue] unsent: count is 't1'")
         assert [row.value for row in seen.invariants] == [5]
+
+    @pytest.mark.parametrize(
+        ("key", "query", "words"),
+        [
+            ("effects", "selct tx from payments", "syntax error"),
+            ("effects", "select tx, amount from payments", "2 columns, wanted (tx, step"),
+            ("pending", "select nothing from nowhere", 'relation "nowhere" does not exist'),
+            ("pending", "delete from payments returning tx", "read-only transaction"),
+            ("pending", "select 'x', now() from pg_sleep(60)", "statement timeout"),
+            ("pending", "select 1", "tx is 1, wanted text"),
+        ],
+    )
+    def test_query_that_cannot_work_is_an_error_of_the_file_before_anything_is_submitted(
+        self,
+        environment: Environment,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        key: str,
+        query: str,
+        words: str,
+    ) -> None:
+        monkeypatch.setattr(observer, "CHECK_WITHIN_S", 1)
+        system = load_system(folder)
+        database = system.databases["till-db"]
+        changed = replace(database, observe={**database.observe, Shape(key): query})
+        confused = replace(system, databases={"till-db": changed})
+        with pytest.raises(ConfigError) as caught:
+            Observer(confused, environment._databases).check()
+        assert caught.value.message.startswith(f"[databases.till-db.observe] {key}: ")
+        assert words in caught.value.message
+
+    def test_residue_and_invariants_are_tried_too(
+        self, environment: Environment, folder: Path
+    ) -> None:
+        system = load_system(folder)
+        database = replace(system.databases["till-db"], residue={"unsent": "select 1, 2"})
+        confused = replace(system, databases={"till-db": database})
+        with pytest.raises(ConfigError, match=r"residue\] unsent: 2 columns"):
+            Observer(confused, environment._databases).check()
+        [invariant] = system.contract.invariants
+        wrong = replace(invariant, left=Query(database="till-db", sql="select 1, 2, 3"))
+        contract = replace(system.contract, invariants=(wrong,))
+        with pytest.raises(ConfigError, match=r"'nothing is lost' left: 3 columns"):
+            Observer(replace(system, contract=contract), environment._databases).check()
 
     def test_dead_database_is_an_error_of_the_observations_and_no_traceback(
         self, environment: Environment

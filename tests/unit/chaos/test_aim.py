@@ -44,7 +44,7 @@ def test_a_window_that_is_decided_stays_as_it_is() -> None:
 def test_two_draws_at_one_time_take_different_links() -> None:
     after = traffic(orders__payments=5, payments__payments_db=5)
     for seed in range(30):
-        schedule = parse_schedule(["partition+lose-reply"], SYSTEM, seed=seed, duration_s=10)
+        schedule = parse_schedule(["partition+partition"], SYSTEM, seed=seed, duration_s=10)
         first, second = aimed(schedule, traffic(), after).windows
         assert {*first.targets, *second.targets} == {"orders->payments", "payments->payments-db"}
         assert is_decided(first)

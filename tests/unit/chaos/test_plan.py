@@ -202,6 +202,13 @@ def test_a_link_fault_on_a_system_without_inner_links_is_refused() -> None:
         parse_schedule(["partition"], system, seed=1, duration_s=10)
 
 
+def test_lose_reply_without_a_scope_draws_a_link_to_a_worker() -> None:
+    for seed in range(20):
+        [window] = plan("lose-reply", seed=seed).windows
+        assert window.targets
+        assert not any(target.endswith("-db") for target in window.targets)
+
+
 def test_windows_are_described_in_words() -> None:
     assert describe(one("partition@payments->payments-db")) == (
         "partition of payments->payments-db from 2.5 s to 7.5 s"
