@@ -10,7 +10,6 @@ from dtx.core.exit_codes import ExitCode
 app = typer.Typer(
     help="Build and list the images of the docker runtime.",
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 
 

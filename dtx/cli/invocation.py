@@ -20,10 +20,12 @@ class Invocation:
 
     Attributes:
         is_debug: whether errors come with their traceback.
+        is_json: whether stdout must hold one JSON document, come what may.
         folder: the run folder, once there is one: where a traceback is kept.
     """
 
     is_debug: bool = False
+    is_json: bool = False
     folder: Path | None = None
 
     @cached_property

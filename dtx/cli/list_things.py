@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dtx.cli.invocation import RUNS, invocation_of
 from dtx.cli.run_names import run_names
 from dtx.core.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from dtx.cli.output import Output
 
 Kind = Literal["systems", "faults", "variants", "checkers", "runs", "workloads"]
 Row = dict[str, object]
@@ -36,12 +39,23 @@ def list_things(
     if json:
         output.document({kind: rows})
     elif rows:
-        from dtx.report.tables import listing  # noqa: PLC0415 (rich)
-
-        output.result.print(listing(list(rows[0]), [[_words(v) for v in r.values()] for r in rows]))
+        _print(output, kind, rows)
     else:
         output.progress.print(f"no {kind}{f' below {out}' if kind == 'runs' else ''}")
     return ExitCode.HOLDS
+
+
+def _print(output: "Output", kind: Kind, rows: Sequence[Row]) -> None:
+    from dtx.report.tables import listing, unwrapped_listing  # noqa: PLC0415 (rich)
+
+    columns, cells = list(rows[0]), [[_words(v) for v in r.values()] for r in rows]
+    if kind == "runs":  # they end with a command, which is one only as long as it is one line
+        for line in unwrapped_listing(columns, cells):
+            output.result.print(line, soft_wrap=True)
+    else:
+        output.result.print(listing(columns, cells))
+    if kind == "variants":
+        output.progress.print("variants of a system of your own: `dtx show PATH`")
 
 
 def _words(value: object) -> str:

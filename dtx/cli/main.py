@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from typer import TyperException
 
 from dtx.cli import check, clean, doctor, images, list_things, matrix, run, selftest, show
 from dtx.cli.invocation import Invocation
 from dtx.cli.signals import interruptible
 from dtx.cli.streams import flush_stdout
-from dtx.core.errors import DtxError
+from dtx.cli.troubles import interruption, tell, trouble_of
 from dtx.core.exit_codes import ExitCode
-
-TRACEBACK_FILE = "traceback.txt"
 
 app = typer.Typer(
     name="dtx",
@@ -68,7 +65,10 @@ def main() -> None:
 
 def execute(arguments: Sequence[str]) -> ExitCode:
     """Run one command; errors are printed on stderr and become exit codes."""
-    invocation = Invocation(is_debug="--debug" in arguments or bool(os.environ.get("DTX_DEBUG")))
+    invocation = Invocation(
+        is_debug="--debug" in arguments or bool(os.environ.get("DTX_DEBUG")),
+        is_json="--json" in arguments,
+    )
     try:
         with interruptible():
             # typer answers an interrupt with 130 by itself, and returns what the command returned.
@@ -81,65 +81,12 @@ def execute(arguments: Sequence[str]) -> ExitCode:
         code = ExitCode(returned or 0)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    except TyperException as error:
-        _tell_usage(error)
-        return ExitCode.USAGE
-    except DtxError as error:
-        _tell(error, invocation)
-        return error.exit_code
-    except Exception as error:  # the process boundary: a defect must not look like a verdict
-        _tell_defect(error, invocation)
-        return ExitCode.INTERNAL
+    except (
+        Exception
+    ) as error:  # the process boundary: whatever it is becomes words and an exit code
+        trouble = trouble_of(error, invocation)
+        tell(trouble, invocation)
+        return trouble.exit_code
     if code is ExitCode.INTERRUPTED:
-        _say("interrupted; everything was cleaned up")
+        tell(interruption(invocation), invocation)
     return code
-
-
-def _tell(error: DtxError, invocation: Invocation) -> None:
-    """Print at most three lines: what happened and where (two), what to do (one)."""
-    first, *rest = error.message.strip().splitlines() or [type(error).__name__]
-    lines = [f"dtx: {first}"]
-    # Of a long output the end says why; all of it is kept where there is a place for it.
-    lines += [f"  {line.strip()}" for line in rest[-1:]]
-    hint = error.hint
-    if len(rest) > 1 and invocation.folder is not None:
-        (invocation.folder / "error.txt").write_text(f"{error.message}\n")
-        hint = "; ".join(filter(None, [hint, f"all of it: {invocation.folder / 'error.txt'}"]))
-    lines += [f"  hint: {hint}"] if hint else []
-    _say("\n".join(lines))
-    if invocation.is_debug:
-        _say(_traceback(error))
-
-
-def _tell_usage(error: TyperException) -> None:
-    describe = getattr(error, "format_message", None)
-    words = str(describe()) if describe else str(error)
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "dtx"
-    _say(f"dtx: {words}\n  hint: `{command} --help` lists what there is")
-
-
-def _tell_defect(error: Exception, invocation: Invocation) -> None:
-    where = "--debug prints the traceback"
-    if invocation.is_debug:
-        _say(_traceback(error))
-        where = "the traceback stands above"
-    if invocation.folder is not None:
-        file = invocation.folder / TRACEBACK_FILE
-        file.write_text(_traceback(error))
-        where = f"the traceback is in {file}"
-    words = str(error).splitlines()[0] if str(error) else "no message"
-    _say(f"dtx: internal error: {type(error).__name__}: {words}; {where}")
-
-
-def _traceback(error: BaseException) -> str:
-    import traceback  # noqa: PLC0415 (start time)
-
-    return "".join(traceback.format_exception(error))
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 (nothing of rich may fail here)
-    except OSError:
-        return  # nobody reads stderr any more

@@ -181,7 +181,7 @@ def _print_plan(
     console.print(f"runtime {planned.runtime.name.value}: {planned.runtime.reason}")
     for window in planned.plan.schedule.windows:
         console.print(f"  {describe(window)}")
-    console.print(f"run it: {command_line(planned.plan.command)}")
+    console.print(f"run it: {command_line(planned.plan.command)}", soft_wrap=True)
     return ExitCode.HOLDS
 
 

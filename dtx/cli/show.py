@@ -103,9 +103,9 @@ def _show_system(
     selection = select(context, name, variant=variant, workload=workload)
     system = load_system(find_system(name), selection)
     if is_json:
-        invocation.output.document(system_document(system))
+        invocation.output.document(system_document(system, variant))
     else:
-        print_system(invocation.output.result, system)
+        print_system(invocation.output.result, system, variant)
     return ExitCode.HOLDS
 
 
@@ -147,7 +147,7 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
         for finding_tx in verdict.stories:
             console.print(f"convicted: {finding_tx}; its story: --tx {finding_tx}")
         for line in footer(plan, verdict, folder.path):
-            console.print(line)
+            console.print(line, soft_wrap=True)
     return ExitCode.HOLDS
 
 

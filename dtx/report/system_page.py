@@ -1,28 +1,31 @@
 """One system on a page: what runs, who talks to whom, what it claims, and what can be chosen."""
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from dtx.config.model import CLIENT, Contract, Invariant, Query, System, Worker
+from dtx.config.model import CLIENT, Contract, Invariant, Query, System, Variant, Worker
+from dtx.config.template import written
 from dtx.report import colours
 from dtx.report.tables import listing
 from dtx.report.wording import clean
 
 
-def print_system(console: Console, system: System) -> None:
-    """Print the page."""
-    for part in _page(system):
+def print_system(console: Console, system: System, variant: str | None = None) -> None:
+    """Print the page of a system, of which `variant` was chosen."""
+    for part in _page(system, variant):
         console.print(part, markup=False, highlight=False)
 
 
-def system_document(system: System) -> dict[str, Any]:
+def system_document(system: System, variant: str | None = None) -> dict[str, Any]:
     """Return the same as plain values."""
     return {
         "name": system.name,
         "title": system.title,
+        "variant": variant,
         "databases": {
             name: {
                 "kind": database.kind.value,
@@ -32,7 +35,11 @@ def system_document(system: System) -> dict[str, Any]:
             for name, database in system.databases.items()
         },
         "workers": {
-            name: {"role": worker.role, "crash_points": list(worker.crash_points)}
+            name: {
+                "role": worker.role,
+                "command": _command(worker),
+                "crash_points": list(worker.crash_points),
+            }
             for name, worker in system.workers.items()
         },
         "links": [link.name for link in system.links],
@@ -58,8 +65,10 @@ def system_document(system: System) -> dict[str, Any]:
     }
 
 
-def _page(system: System) -> Iterator[RenderableType]:
+def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
     yield Text(f"{system.name}: {clean(system.title)}", style=colours.HEADING)
+    if variant is not None:
+        yield from _chosen(system.variants[variant])
     yield _heading("Who talks to whom")
     for source in (CLIENT, *system.nodes):
         to = [link.destination for link in system.links if link.source == source]
@@ -73,6 +82,7 @@ def _page(system: System) -> Iterator[RenderableType]:
     yield _heading("Workers")
     for name, worker in system.workers.items():
         yield Text(f"  {name}{_role(worker)}")
+        yield Text(f"    runs {clean(_as_written(_command(worker)))}")
         if worker.crash_points:
             yield Text(f"    crash points: {', '.join(worker.crash_points)}")
     yield _heading("A transaction")
@@ -83,6 +93,15 @@ def _page(system: System) -> Iterator[RenderableType]:
         yield Text(f"  leaves {amount} at {name}")
     yield from _contract(system.contract)
     yield from _offers(system)
+
+
+def _chosen(variant: Variant) -> Iterator[RenderableType]:
+    yield _heading(f"Variant {variant.name}, broken on purpose")
+    yield Text(f"  {clean(variant.title)}")
+    if variant.bug:
+        yield Text(f"  bug: {clean(variant.bug)}")
+    yield Text(f"  breaks: {', '.join(variant.breaks)}")
+    yield Text(f"  exposed by: {clean(', '.join(variant.exposed_by))}")
 
 
 def _contract(contract: Contract) -> Iterator[RenderableType]:
@@ -130,6 +149,19 @@ def _sides(invariant: Invariant) -> str:
     right = invariant.right
     where = right.database if isinstance(right, Query) else str(right)
     return f"{invariant.left.database} {invariant.compare} {where}"
+
+
+def _command(worker: Worker) -> list[str]:
+    """Return the command as it stands in the file, with its references."""
+    return [
+        "".join(part if isinstance(part, str) else written(part) for part in template.parts)
+        for template in worker.command
+    ]
+
+
+def _as_written(words: Sequence[str]) -> str:
+    # Not for a shell, which would want quotes around the braces too.
+    return " ".join(shlex.quote(w) if not w or any(c.isspace() for c in w) else w for w in words)
 
 
 def _role(worker: Worker) -> str:

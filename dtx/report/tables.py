@@ -1,8 +1,9 @@
 """The tables of a report: what each invariant came to, and latency before, during and after the faults."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
@@ -52,10 +53,8 @@ def invariants(verdict: Verdict) -> Table:
 
 
 def latencies(verdict: Verdict) -> Table:
-    """Return one row for each part of the run, counted from the intended start."""
-    table = bare_table(
-        "latency", "answered", "ok", "median", "p99", "slowest", right=(1, 2, 3, 4, 5)
-    )
+    """Return one row for each part of the main phase; `ended` counts every end, unknown ones too."""
+    table = bare_table("latency", "ended", "ok", "median", "p99", "slowest", right=(1, 2, 3, 4, 5))
     for part in _PARTS:
         summary = verdict.latency.get(part)
         if summary is not None:
@@ -92,3 +91,12 @@ def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     return table
+
+
+def unwrapped_listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Text]:
+    """Yield a table line by line, its last column as long as it is: to print without wrapping."""
+    lines = [list(columns), *([clean(cell) for cell in row] for row in rows)]
+    widths = [max(cell_len(line[n]) for line in lines) for n in range(len(columns) - 1)]
+    for number, line in enumerate(lines):
+        cells = [set_cell_size(cell, width) for cell, width in zip(line, widths, strict=False)]
+        yield Text(" ".join([*cells, line[-1]]), style="" if number else colours.QUIET)

@@ -13,6 +13,7 @@ from dtx.report import colours
 from dtx.report.faults import fault_lines
 from dtx.report.headline import headline, particulars
 from dtx.report.tables import invariants, latencies
+from dtx.report.variant import variant_lines
 from dtx.report.violation import violation
 from dtx.report.wording import clean, command_line, count, seconds
 
@@ -27,7 +28,9 @@ def print_report(console: Console, plan: Plan, verdict: Verdict, folder: Path) -
         folder: the run folder, as the user may type it.
     """
     for part in report_parts(plan, verdict, folder):
-        console.print(part, markup=False, highlight=False)
+        # Lines that must stay one, such as a command, are neither wrapped nor cropped.
+        is_one_line = isinstance(part, Text) and part.no_wrap is True
+        console.print(part, markup=False, highlight=False, soft_wrap=is_one_line)
 
 
 def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[RenderableType]:
@@ -51,6 +54,7 @@ def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Rendera
         yield latencies(verdict)
     yield Text(f"  {_quiet(plan, verdict)}")
     yield Text("")
+    yield from variant_lines(plan, verdict)
     yield from footer(plan, verdict, folder)
     if verdict.status is not Status.HOLDS:
         # The first line has scrolled away by now.
@@ -64,10 +68,13 @@ def footer(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Text]:
             f"{count(len(verdict.errors), 'checker')} raised; the tracebacks are in verdict.json",
             style="yellow",
         )
-    yield Text.assemble(("run folder  ", colours.QUIET), str(folder))
-    yield Text.assemble(
-        ("repeat it   ", colours.QUIET), (command_line(plan.command), colours.COMMAND)
-    )
+    # Wrapped, the command would be two when it is copied.
+    yield _one_line(("run folder  ", colours.QUIET), str(folder))
+    yield _one_line(("repeat it   ", colours.QUIET), (command_line(plan.command), colours.COMMAND))
+
+
+def _one_line(*parts: str | tuple[str, str]) -> Text:
+    return Text.assemble(*parts, no_wrap=True)
 
 
 def _heading(words: str) -> Text:
@@ -86,6 +93,8 @@ def _counts(verdict: Verdict) -> Iterator[Text]:
         f"  {count(counts.submitted, 'transaction')} submitted: {counts.ok:,} ok, "
         f"{counts.fail:,} refused, {counts.info:,} unknown"
     )
+    for words, number in counts.info_reasons.items():
+        yield Text(f"  {number:,} unknown: {clean(words)}")
     closed = counts.info_committed + counts.info_absent + counts.info_partial
     if closed:
         partial = f", {counts.info_partial:,} partial" if counts.info_partial else ""
@@ -102,6 +111,7 @@ def _counts(verdict: Verdict) -> Iterator[Text]:
 def _quiet(plan: Plan, verdict: Verdict) -> str:
     limit_s = plan.system.get("contract", {}).get("converges_within_s")
     allowed = f" (the contract allows {limit_s:g} s)" if isinstance(limit_s, int | float) else ""
+    since = "healing" if plan.schedule.windows else "the last answer"
     if verdict.converged_after_s is None:
-        return f"not seen quiet after healing{allowed}"
-    return f"quiet {seconds(verdict.converged_after_s)} after healing{allowed}"
+        return f"not seen quiet after {since}{allowed}"
+    return f"quiet {seconds(verdict.converged_after_s)} after {since}{allowed}"

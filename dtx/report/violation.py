@@ -76,9 +76,17 @@ def _finding(finding: Finding, *, is_repeated: bool) -> Iterator[Text | Padding]
     yield Padding(Text(clean(finding.summary)), (0, 0, 0, 4))
     if not is_repeated and any(row not in finding.summary for row in finding.evidence):
         yield from _evidence(finding)
-    if len(finding.subjects) > 1:
-        named = clean(listed(finding.subjects, at_most=4))
-        yield Padding(Text(f"{len(finding.subjects):,} like it: {named}"), (0, 0, 0, 4))
+    like_it = _like_it(finding)
+    if like_it:
+        named = clean(listed(like_it, at_most=4))
+        yield Padding(Text(f"{len(like_it):,} like it: {named}"), (0, 0, 0, 4))
+
+
+def _like_it(finding: Finding) -> tuple[str, ...]:
+    """Return the subjects that neither the summary nor the evidence has told."""
+    if finding.tx is None:  # the evidence is of all keys or nodes
+        return ()
+    return tuple(subject for subject in finding.subjects if subject != finding.tx)
 
 
 def _evidence(finding: Finding) -> Iterator[Padding]:

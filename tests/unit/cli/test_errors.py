@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dtx.cli.invocation import Invocation
-from dtx.cli.main import _tell
 from dtx.cli.signals import interruptible
+from dtx.cli.troubles import tell, trouble_of
 from dtx.core.errors import ProvisionError, UsageError
 from dtx.core.events import TrialEvent, TrialPlanned
 from dtx.core.exit_codes import ExitCode
@@ -50,7 +50,8 @@ def test_an_error_has_at_most_three_lines_and_the_rest_is_kept_in_the_run_folder
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = "worker orders was not ready\n" + "\n".join(f"line {n}" for n in range(20))
-    _tell(ProvisionError(message, hint="look at it"), Invocation(folder=tmp_path))
+    invocation = Invocation(folder=tmp_path)
+    tell(trouble_of(ProvisionError(message, hint="look at it"), invocation), invocation)
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 3
     assert "worker orders was not ready" in lines[0]
@@ -138,10 +139,60 @@ def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_json_errors_leave_stdout_empty(dtx: Dtx) -> None:
-    answer = dtx("check", "--json")
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError("x", hint="y"), 2), (ProvisionError("x", hint="y"), 4), (KeyError("x"), 5)],
+)
+def test_an_error_with_json_is_one_document_on_stdout(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    monkeypatch.setattr(session, "run_experiment", _failing(error))
+    answer = dtx("run", "saga", "--json")
+    document = json.loads(answer.out)
+    assert (answer.code, document["status"], document["exit_code"]) == (code, "error", code)
+    assert document["message"] in answer.err
+    assert document["hint"] in answer.err
+    assert dtx("run", "saga").out == ""
+
+
+def test_a_wrong_option_with_json_is_a_document_too(dtx: Dtx) -> None:
+    for words in (["check", "--json"], ["list", "--json"], ["run", "saga", "--seed=x", "--json"]):
+        answer = dtx(*words)
+        assert answer.code is ExitCode.USAGE
+        assert json.loads(answer.out)["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["list"], "dtx list: wanted one of systems, faults, variants, checkers, runs, workloads"),
+        (["list", "foo"], "dtx: KIND foo: wanted one of systems, faults"),
+        (["images"], "dtx images: wanted one of build, list"),
+        (["run"], "dtx run: wanted SYSTEM"),
+        (["run", "saga", "--seed", "abc"], "dtx: --seed abc: must be a whole number"),
+        (["run", "saga", "--rate", "abc"], "dtx: --rate abc: must be a number"),
+        (["run", "saga", "--seed"], "dtx: --seed needs a value"),
+        (["selftest", "--seeds", "0"], "dtx: --seeds 0: must be at least 1"),
+        (["run", "saga", "--runtime", "x"], "dtx: --runtime x: wanted one of auto, docker, local"),
+        (["check", "a", "b"], "dtx check: too many words: b"),
+        (["frob"], "dtx: there is no command frob"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_plain_words(dtx: Dtx, words: list[str], said: str) -> None:
+    answer = dtx(*words)
     assert answer.code is ExitCode.USAGE
-    assert answer.out == ""
+    assert answer.err.startswith(said)
+    assert len(answer.err.splitlines()) <= 3
+    for foreign in ("Value error", "Input should", "Invalid value", "Usage:"):
+        assert foreign not in answer.err
+
+
+def test_an_interrupt_names_the_run_folder(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "run_experiment", _failing(KeyboardInterrupt(), tmp_path))
+    said = dtx("run", "saga", "--quiet").err
+    assert f"what was recorded: {tmp_path} (`dtx check {tmp_path}` judges it)" in said
 
 
 def test_version_is_printed(dtx: Dtx) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dtx.cli import output
 from dtx.core.events import TrialEvent, TrialFinished
 from dtx.core.exit_codes import ExitCode
 from dtx.core.verdict import Verdict
@@ -79,6 +80,57 @@ def test_check_of_an_unknown_run_suggests_the_nearest(dtx: Dtx) -> None:
     answer = dtx("check", "20260101T120000Z-saga-partition-8")
     assert answer.code is ExitCode.USAGE
     assert "20260101T120000Z-saga-partition-7" in answer.err
+
+
+def test_check_of_a_path_that_is_no_run_folder_says_just_that(dtx: Dtx, tmp_path: Path) -> None:
+    write_run(RUNS / "other", make_plan(), make_holds())
+    (tmp_path / "othes").mkdir()
+    (tmp_path / "file").touch()
+    for path in (str(tmp_path / "othes"), "othes"):
+        answer = dtx("check", path)
+        assert answer.code is ExitCode.USAGE
+        assert f"{path} has no plan.json: it is not a run folder" in answer.err
+        assert "did you mean" not in answer.err
+    assert "file is a file" in dtx("check", "file").err
+
+
+@pytest.mark.parametrize("name", ["plan.json", "history.jsonl", "logs/shop.log"])
+def test_check_of_a_file_in_a_run_folder_takes_the_folder(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = write_run(RUNS / "a", make_plan(), None).path
+    (folder / name).touch()
+    monkeypatch.setattr(judging, "judge_run", lambda path: make_holds())
+    answer = dtx("check", str(folder / name))
+    assert answer.code is ExitCode.HOLDS
+    assert f"run folder  {folder}\n" in answer.out
+
+
+def test_list_variants_says_where_those_of_own_systems_are(dtx: Dtx) -> None:
+    assert "dtx show PATH" in dtx("list", "variants").err
+
+
+def test_list_runs_keeps_each_command_on_one_line(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_PIPED_WIDTH", 60)
+    command = ("dtx", "run", "saga", "--fault", "x" * 80, "--seed", "7")
+    write_run(RUNS / "a", make_plan(command=command), make_holds())
+    assert any(line.endswith(" ".join(command)) for line in dtx("list", "runs").out.splitlines())
+    assert " ".join(command) in dtx("show", "a").out
+
+
+def test_show_of_a_variant_prints_what_it_changes_and_is_meant_to_show(dtx: Dtx) -> None:
+    out = dtx("show", "saga", "--variant", "not-idempotent").out
+    for expected in (
+        "Variant not-idempotent",
+        "a repeated debit takes the money again",
+        "breaks: exactly-once, conservation",
+        "exposed by: lose-reply@orders->payments",
+        "runs {python} -m dtx.patterns.saga.variants.payments_not_idempotent",
+    ):
+        assert expected in out
+    assert "payments_not_idempotent" not in dtx("show", "saga").out
 
 
 def test_check_of_a_damaged_folder_is_a_usage_error_that_names_the_file(dtx: Dtx) -> None:

@@ -9,7 +9,9 @@ from dtx.config.loader import load_system
 from dtx.config.model import Selection
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "own-system.md"
-_FILE = re.compile(r"^Save as `([^`]+)`[^`]*?(?:`[^`]*`[^`]*?)*?\n```\w+\n(.*?)^```$", re.M | re.S)
+_FILE = re.compile(
+    r"^Save as `([^`]+)`[^`]*?(?:`[^`]*`[^`]*?)*?\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def copied(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """The final report says what happened, and nobody can mistake its verdict."""
 
 import io
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -74,7 +75,7 @@ def test_a_violation_is_told_as_a_story_then_evidence_then_how_many() -> None:
         "lose-reply begins on orders->payments",
         "submits t000042",
         "payments-db: debit applied, 600, at 2.618 s",
-        "17 like it",
+        "16 like it: t000050",
         "repeat it",
     ]
     places = [text.index(words) for words in order]
@@ -180,3 +181,76 @@ def test_a_run_without_faults_says_none() -> None:
 def test_a_narrow_terminal_loses_no_words() -> None:
     text = " ".join(rendered(make_holds(coverage=(make_window(),)), width=60).split())
     assert "which ended 217 ok, 14 refused, 31 unknown" in text
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_command_is_one_line_on_a_narrow_terminal(terminal: bool) -> None:
+    command = ("dtx", "run", "saga", "--fault", "lose-reply@orders->payments", "--seed", "7") * 2
+    text = rendered(make_holds(), make_plan(command=command), width=60, terminal=terminal)
+    assert shlex.join(command) in text
+    assert str(FOLDER) in text
+
+
+def test_a_single_violating_transaction_has_none_like_it() -> None:
+    alone = tuple(
+        msgspec.structs.replace(
+            check,
+            findings=tuple(msgspec.structs.replace(f, subjects=(GUILTY,)) for f in check.findings),
+        )
+        for check in make_violated().checks
+    )
+    assert "like it" not in rendered(make_violated(checks=alone))
+
+
+def test_why_operations_are_unknown_is_told() -> None:
+    reason = "HTTP 200, which [client] ok, fail and accepted do not name"
+    counts = msgspec.structs.replace(make_holds().counts, info_reasons={reason: 20})
+    assert f"20 unknown: {reason}" in rendered(make_holds(counts=counts))
+
+
+def test_without_faults_quiet_is_counted_from_the_last_answer() -> None:
+    plan = make_plan(schedule=msgspec.structs.replace(make_plan().schedule, windows=()))
+    text = rendered(make_holds(coverage=()), plan)
+    assert "quiet 1.3 s after the last answer" in text
+    assert "healing" not in text
+
+
+NAMED = {"breaks": ["no-phantom", "atomicity"], "exposed_by": ["partition@orders->payments"]}
+
+
+def _of_variant(fault: str) -> Plan:
+    schedule = make_plan().schedule
+    windows = schedule.windows if fault != "none" else ()
+    return make_plan(
+        variant="careless",
+        system={"variants": {"careless": NAMED}},
+        schedule=msgspec.structs.replace(schedule, text=fault, windows=windows),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict", "said"),
+    [
+        ("partition@orders->payments", make_violated(), "under partition@orders->payments: it was"),
+        ("partition@orders->payments,at=1s", make_violated(), "orders->payments: it was"),
+        ("partition@orders->payments", make_holds(), "orders->payments: it was not"),
+        (
+            "partition@orders->payments",
+            make_unknown(),
+            "orders->payments: it was not; this run proves nothing",
+        ),
+        ("kill", make_holds(), "this run had another fault: it was not"),
+        ("none", make_holds(), "variant careless must hold without a fault: it does"),
+        (
+            "none",
+            make_violated(),
+            "must hold without a fault: it does not, convicted by atomicity, no-phantom",
+        ),
+    ],
+)
+def test_a_variants_run_says_what_was_meant_and_what_came(
+    fault: str, verdict: Verdict, said: str
+) -> None:
+    lines = rendered(verdict, _of_variant(fault), width=200).splitlines()
+    [line] = [line for line in lines if line.startswith("variant careless")]
+    assert line.endswith(said)

@@ -1,0 +1,55 @@
+"""What a variant was meant to show, and whether the run showed it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.text import Text
+
+from dtx.core.run_folder import Plan
+from dtx.core.verdict import Status, Verdict
+from dtx.report.wording import clean, listed
+
+_NONE = "none"
+
+
+def variant_lines(plan: Plan, verdict: Verdict) -> Iterator[Text]:
+    """Yield one line for a run of a variant: what its file says of it, and what came."""
+    declared = plan.system.get("variants", {}).get(plan.variant) if plan.variant else None
+    if declared is not None:
+        words, is_expected = _told(plan, verdict, declared)
+        style = "" if is_expected else "yellow"
+        yield Text(clean(f"variant {plan.variant} {words}"), style=style)
+
+
+def _told(plan: Plan, verdict: Verdict, declared: dict[str, Any]) -> tuple[str, bool]:
+    breaks, exposed_by = list(declared.get("breaks", ())), list(declared.get("exposed_by", ()))
+    ours = _without_times(plan.schedule.text) if plan.schedule.windows else [_NONE]
+    if ours == [_NONE] and _NONE not in exposed_by:
+        return _without_fault(verdict)
+    meant = (
+        f"is meant to be convicted by {listed(breaks, at_most=9)} under {' or '.join(exposed_by)}"
+    )
+    was_convicted = verdict.violated_checkers == tuple(sorted(breaks))
+    if ours in [_without_times(fault) for fault in exposed_by]:
+        return (
+            f"{meant}: it was{'' if was_convicted else f' not{_instead(verdict)}'}",
+            was_convicted,
+        )
+    came = "it was all the same" if was_convicted else f"it was not{_instead(verdict)}"
+    return f"{meant}; this run had another fault: {came}", True
+
+
+def _without_fault(verdict: Verdict) -> tuple[str, bool]:
+    does = verdict.status is Status.HOLDS
+    return f"must hold without a fault: it does{'' if does else f' not{_instead(verdict)}'}", does
+
+
+def _instead(verdict: Verdict) -> str:
+    if verdict.violated_checkers:
+        return f", convicted by {listed(verdict.violated_checkers, at_most=9)}"
+    return "; this run proves nothing" if verdict.status is Status.UNKNOWN else ""
+
+
+def _without_times(text: str) -> list[str]:
+    """Return `["lose-reply@a->b"]` for `lose-reply@a->b,at=2s,for=5s`, sorted if joined."""
+    return sorted(one.partition(",")[0].strip() for one in text.split("+"))
