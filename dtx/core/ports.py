@@ -84,6 +84,19 @@ class Death:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanStop:
+    """How a process tree ended that was asked to.
+
+    Attributes:
+        processes: how many there were when it was asked.
+        killed: how many of them had to be killed, because they did not end in time; 0 is a clean stop.
+    """
+
+    processes: int
+    killed: int
+
+
 class Nodes(Protocol):
     """Workers and targets as process trees."""
 
@@ -103,8 +116,25 @@ class Nodes(Protocol):
             ProvisionError: it did not become ready in time.
         """
 
+    def stop(self, node: str) -> CleanStop:
+        """End the tree as an operator would, bounded; what does not end is killed."""
+
+    def pause(self, node: str) -> int:
+        """SIGSTOP the whole tree until all of it is stopped; return how many processes that are.
+
+        Raises:
+            DtxError, TimeoutError: some of it could not be stopped; `resume` must be called all the same.
+        """
+
+    def resume(self, node: str) -> None:
+        """SIGCONT the whole tree until none of it is stopped; a node that runs or is dead is left as it is.
+
+        Raises:
+            DtxError, TimeoutError: some of it stays stopped.
+        """
+
     def is_alive(self, node: str) -> bool:
-        """Whether the node's first process runs."""
+        """Whether the node's first process is there; a stopped one is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,13 @@ def _lacks(proof: Proof, injected: FaultEvent, healed: FaultEvent) -> Iterator[s
                 yield f"no reply was lost on {listed(healed.targets)}; {_MORE_TRAFFIC}"
         case Proof.DEATH:
             yield from _lacks_death(injected, healed)
+        case Proof.RESTART:
+            yield from _lacks_death(injected, healed)
+            for node in healed.nodes:
+                if node.forced:
+                    yield f"{node.node} did not end by itself: {node.forced} of its processes were killed"
+        case Proof.PAUSE:
+            yield from _lacks_pause(injected, healed)
         case Proof.CRASH:
             if not any(node.is_crash_reached for node in healed.nodes):
                 yield (
@@ -77,17 +84,38 @@ def _lacks_silence(healed: FaultEvent) -> Iterator[str]:
 def _lacks_death(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
     for node in healed.nodes:
         if not node.processes:
-            yield f"no process of {node.node} was killed"
+            yield f"no process of {node.node} was there to end"
         if node.restarted_after_s is None:
             yield f"{node.node} was not started again"
+    yield from _lacks_work(injected, healed)
+    if not sum(node.silenced for node in healed.nodes):
+        yield f"no connection of {listed(healed.targets)} went silent"
+
+
+def _lacks_pause(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
+    for node in healed.nodes:
+        if not node.processes:
+            yield f"no process of {node.node} was there to stop"
+        if node.resumed_after_s is None:
+            yield f"{node.node} did not go on"
+        if node.silenced < node.connections:
+            yield (
+                f"{node.connections - node.silenced} of {node.connections} connections of {node.node} "
+                "went on speaking"
+            )
+    yield from _lacks_work(injected, healed)
+    if {node.held_bytes for node in healed.nodes} == {0}:
+        yield f"nothing was sent to {listed(healed.targets)} while it was stopped; {_MORE_TRAFFIC}"
+
+
+def _lacks_work(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
+    """Yield what a process tree lacks that is to meet live work."""
     if not healed.nodes:
-        yield "no process was killed"
+        yield f"nothing happened to {listed(healed.targets)}"
     if not injected.in_flight:
         yield f"no transaction was under way; {_MORE_WORK}"
     if not sum(node.connections for node in healed.nodes):
         yield f"{listed(healed.targets)} had no open connection; {_MORE_WORK}"
-    if not sum(node.silenced for node in healed.nodes):
-        yield f"no connection of {listed(healed.targets)} went silent"
 
 
 def _proof_words(proof: Proof, healed: FaultEvent) -> str:
@@ -102,6 +130,20 @@ def _proof_words(proof: Proof, healed: FaultEvent) -> str:
             killed = sum(node.processes for node in healed.nodes)
             silenced = sum(node.silenced for node in healed.nodes)
             return f"processes killed: {killed}, connections that went silent: {silenced}"
+        case Proof.RESTART:
+            ended = sum(node.processes for node in healed.nodes)
+            silenced = sum(node.silenced for node in healed.nodes)
+            return (
+                f"processes that ended cleanly: {ended}, connections that went silent: {silenced}"
+            )
+        case Proof.PAUSE:
+            stopped = sum(node.processes for node in healed.nodes)
+            silenced = sum(node.silenced for node in healed.nodes)
+            held = sum(node.held_bytes or 0 for node in healed.nodes)
+            return (
+                f"processes stopped: {stopped}, connections that stayed silent: {silenced}, "
+                f"bytes sent to them meanwhile: {held}"
+            )
         case Proof.CRASH:
             reached = (node for node in healed.nodes if node.is_crash_reached)
             return "; ".join(

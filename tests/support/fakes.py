@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dtx.core.errors import ProvisionError
 from dtx.core.history import FaultEvent, FaultPhase, HistoryEntry, ProcessEvent
-from dtx.core.ports import CrashReached, Death, DroppedBytes, LinkTraffic, Stream, Toxic
+from dtx.core.ports import (
+    CleanStop,
+    CrashReached,
+    Death,
+    DroppedBytes,
+    LinkTraffic,
+    Stream,
+    Toxic,
+)
 
 MS = 1_000_000
 
@@ -83,6 +91,7 @@ class FakeLinks:
         self._cut_ns: dict[str, int] = {}
         self._replies_lost: dict[str, int] = {}
         self._dropped_from_ns: dict[str, int] = {}
+        self._mute_ns: dict[tuple[str, Stream], int] = {}
         self.connections = dict.fromkeys(names, connections)
         self.ack_delay_ms = 0
         self.drop_delay_ms = 0
@@ -128,12 +137,24 @@ class FakeLinks:
             self._replies_lost[link] = (self._timer.now_ns() - cut_ns) // MS * 20
             self._dropped_from_ns[link] = self._timer.now_ns() + self.drop_delay_ms * MS
 
+    def mute(self, link: str, stream: Stream) -> None:
+        """Nothing comes on this stream any more, as from a process that is stopped."""
+        self._mute_ns[link, stream] = self._timer.now_ns()
+
+    def unmute(self, link: str) -> None:
+        for stream in Stream:
+            self._mute_ns.pop((link, stream), None)
+
     def _traffic(self, name: str) -> LinkTraffic:
         now = self._timer.now_ns()
-        ms = 0 if self.is_idle else (now - self._since_ns) // MS
+        sent_ns = min(now, self._mute_ns.get((name, Stream.REQUESTS), now))
+        ms = 0 if self.is_idle else (sent_ns - self._since_ns) // MS
         acknowledged_ns = now - self.ack_delay_ms * MS
         if name in self._cut_ns and self._cuts(name, Stream.REPLIES) and not self.leaks:
             acknowledged_ns = min(acknowledged_ns, self._cut_ns[name])
+        acknowledged_ns = min(
+            acknowledged_ns, self._mute_ns.get((name, Stream.REPLIES), acknowledged_ns)
+        )
         reply_ms = 0 if self.is_idle else max(0, acknowledged_ns - self._since_ns) // MS
         return LinkTraffic(
             connections=self.connections[name], request_bytes=ms * 10, reply_bytes=reply_ms * 20
@@ -154,6 +175,10 @@ class FakeNodes:
         self.start_takes_s = 0.5
         self.failing_starts = 0
         self.keeps_connections = False
+        self.leaks = False
+        self.refuse_pause = False
+        self.killed_at_stop = 0
+        self.paused: set[str] = set()
         self.calls: list[str] = []
 
     def names(self) -> Sequence[str]:
@@ -169,6 +194,28 @@ class FakeNodes:
             for link in self.links_of(node):
                 self._links.connections[link] = 0
         return Death(processes=4)
+
+    def stop(self, node: str) -> CleanStop:
+        self.kill(node)
+        self.calls[-1] = f"stop {node}"
+        return CleanStop(processes=4, killed=self.killed_at_stop)
+
+    def pause(self, node: str) -> int:
+        self.calls.append(f"pause {node}")
+        if self.refuse_pause:
+            raise TimeoutError("process 7 does not stop")
+        self.paused.add(node)
+        for link in self.links_of(node):
+            is_source = link.startswith(f"{node}->")
+            if not self.leaks:
+                self._links.mute(link, Stream.REQUESTS if is_source else Stream.REPLIES)
+        return 4
+
+    def resume(self, node: str) -> None:
+        self.calls.append(f"resume {node}")
+        self.paused.discard(node)
+        for link in self.links_of(node):
+            self._links.unmute(link)
 
     def start(self, node: str) -> None:
         self.calls.append(f"start {node}")

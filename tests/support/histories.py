@@ -186,7 +186,13 @@ LOSSY_LINK = LinkEvidence(
     dropped_reply_bytes=300,
 )
 KILLED_NODE = NodeEvidence(
+    node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5, forced=3
+)
+RESTARTED_NODE = NodeEvidence(
     node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5
+)
+PAUSED_NODE = NodeEvidence(
+    node="payments", processes=3, connections=2, silenced=2, held_bytes=70, resumed_after_s=2.0
 )
 CRASHED_NODE = NodeEvidence(node="payments", is_crash_reached=True, tx="t0001")
 
@@ -368,6 +374,8 @@ class RunBuilder:
             Proof.LOST_REPLY: "lose-reply",
             Proof.DEATH: "kill",
             Proof.CRASH: "crash-at",
+            Proof.RESTART: "restart",
+            Proof.PAUSE: "pause",
         }[proof]
         self.windows.append(
             Window(

@@ -20,7 +20,9 @@ from tests.support.histories import (
     KILLED_NODE,
     LOSSY_LINK,
     MONEY,
+    PAUSED_NODE,
     PAYMENTS,
+    RESTARTED_NODE,
     STEPS,
     STOCK,
     RunBuilder,
@@ -34,6 +36,8 @@ FAULTS = {
     Proof.LOST_REPLY: {"links": [LOSSY_LINK]},
     Proof.DEATH: {"nodes": [KILLED_NODE]},
     Proof.CRASH: {"nodes": [CRASHED_NODE]},
+    Proof.RESTART: {"nodes": [RESTARTED_NODE]},
+    Proof.PAUSE: {"nodes": [PAUSED_NODE]},
 }
 
 

@@ -6,7 +6,15 @@ import pytest
 from dtx.core.history import LinkEvidence, NodeEvidence, Outcome
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
-from tests.support.histories import CRASHED_NODE, HELD_LINK, KILLED_NODE, LOSSY_LINK, RunBuilder
+from tests.support.histories import (
+    CRASHED_NODE,
+    HELD_LINK,
+    KILLED_NODE,
+    LOSSY_LINK,
+    PAUSED_NODE,
+    RESTARTED_NODE,
+    RunBuilder,
+)
 
 OTHER_HELD = msgspec.structs.replace(HELD_LINK, link="payments->orders", request_bytes=0)
 
@@ -25,6 +33,8 @@ def evidence(proof: Proof) -> tuple[list[LinkEvidence], list[NodeEvidence]]:
         Proof.LOST_REPLY: ([LOSSY_LINK], []),
         Proof.DEATH: ([], [KILLED_NODE]),
         Proof.CRASH: ([], [CRASHED_NODE]),
+        Proof.RESTART: ([], [RESTARTED_NODE]),
+        Proof.PAUSE: ([], [PAUSED_NODE]),
     }[proof]
 
 
@@ -47,10 +57,18 @@ def test_complete_proof_lands(run: RunBuilder, proof: Proof) -> None:
         (Proof.LOST_REPLY, {"request_bytes": 0}, "nothing was sent"),
         (Proof.LOST_REPLY, {"reply_bytes": 9}, "9 bytes of replies came through"),
         (Proof.LOST_REPLY, {"dropped_reply_bytes": 0}, "no reply was lost"),
-        (Proof.DEATH, {"processes": 0}, "no process of payments was killed"),
+        (Proof.DEATH, {"processes": 0}, "no process of payments was there to end"),
         (Proof.DEATH, {"connections": 0}, "no open connection"),
         (Proof.DEATH, {"silenced": 0}, "went silent"),
         (Proof.DEATH, {"restarted_after_s": None}, "not started again"),
+        (Proof.RESTART, {"forced": 2}, "did not end by itself: 2 of its processes were killed"),
+        (Proof.RESTART, {"silenced": 0}, "went silent"),
+        (Proof.RESTART, {"restarted_after_s": None}, "not started again"),
+        (Proof.PAUSE, {"processes": 0}, "no process of payments was there to stop"),
+        (Proof.PAUSE, {"connections": 0, "silenced": 0}, "no open connection"),
+        (Proof.PAUSE, {"silenced": 1}, "1 of 2 connections of payments went on speaking"),
+        (Proof.PAUSE, {"held_bytes": 0}, "nothing was sent to payments while it was stopped"),
+        (Proof.PAUSE, {"resumed_after_s": None}, "payments did not go on"),
         (Proof.CRASH, {"is_crash_reached": False}, "did not pass the crash point"),
     ],
 )
@@ -69,8 +87,23 @@ def test_each_lack_is_named_and_makes_unknown(
     assert not verdict.coverage[0].has_landed
 
 
-def test_kill_of_an_idle_system_did_not_land(run: RunBuilder) -> None:
-    run.fault(Proof.DEATH, nodes=[KILLED_NODE], in_flight=0)
+def test_pause_of_a_node_that_nobody_sends_to_lands(run: RunBuilder) -> None:
+    run.fault(Proof.PAUSE, nodes=[msgspec.structs.replace(PAUSED_NODE, held_bytes=None)])
+    assert run.judge().coverage[0].has_landed
+
+
+@pytest.mark.parametrize(
+    ("proof", "node"),
+    [
+        (Proof.DEATH, KILLED_NODE),
+        (Proof.RESTART, RESTARTED_NODE),
+        (Proof.PAUSE, PAUSED_NODE),
+    ],
+)
+def test_node_fault_on_an_idle_system_did_not_land(
+    run: RunBuilder, proof: Proof, node: NodeEvidence
+) -> None:
+    run.fault(proof, nodes=[node], in_flight=0)
     verdict = run.judge()
     assert verdict.status is Status.UNKNOWN
     assert "no transaction was under way; raise --rate" in verdict.reasons[0]
