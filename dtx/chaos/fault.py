@@ -6,7 +6,7 @@ from typing import Protocol
 from dtx.chaos.timer import Timer
 from dtx.config.model import System
 from dtx.core.history import LinkEvidence, NodeEvidence
-from dtx.core.ports import CrashPoints, InFlight, Links, Nodes, Recorder
+from dtx.core.ports import CrashPoints, InFlight, Links, Nodes, Recorder, RowLocks, Sessions
 from dtx.core.schedule import Layer, Proof, Window
 
 
@@ -17,6 +17,8 @@ class Ports:
     links: Links
     nodes: Nodes
     crash_points: CrashPoints
+    sessions: Sessions
+    row_locks: RowLocks
     recorder: Recorder
     in_flight: InFlight
 

@@ -74,10 +74,14 @@ def spoken(node: str, link: str, traffic: Traffic) -> int:
     return traffic[link].request_bytes if _is_source(node, link) else traffic[link].reply_bytes
 
 
-def heard(node: str, traffic: Traffic) -> int | None:
-    """Return the bytes that others sent to the node as a destination; None if no link ends there."""
-    served = [t.request_bytes for link, t in traffic.items() if not _is_source(node, link)]
-    return sum(served) if served else None
+def said(node: str, traffic: Traffic) -> int:
+    """Return the bytes that came from the node on all of its links."""
+    return sum(spoken(node, link, traffic) for link in traffic)
+
+
+def heard(node: str, traffic: Traffic) -> int:
+    """Return the bytes that others sent to the node on the links that end there."""
+    return sum(t.request_bytes for link, t in traffic.items() if not _is_source(node, link))
 
 
 def _is_source(node: str, link: str) -> bool:

@@ -3,10 +3,20 @@
 import msgspec
 
 from dtx.chaos.fault import Evidence, Ports
-from dtx.chaos.node_links import SETTLE_S, NodeLinks, Traffic, count_connections, heard, spoken
-from dtx.chaos.timer import Timer
+from dtx.chaos.node_links import (
+    SETTLE_S,
+    NodeLinks,
+    Traffic,
+    count_connections,
+    heard,
+    said,
+    spoken,
+)
+from dtx.chaos.timer import Timer, poll
 from dtx.core.history import NodeEvidence, ProcessChange, ProcessEvent
 from dtx.core.schedule import Window
+
+SPEAKS_WITHIN_S = 0.5
 
 
 class PauseWound:
@@ -78,6 +88,7 @@ class PauseWound:
                 first_error = first_error or error
         if first_error is not None:
             raise first_error
+        self._listen()
 
     def evidence(self) -> Evidence:
         """Return what was stopped and how silent it was."""
@@ -91,11 +102,24 @@ class PauseWound:
             for name, was in self._before[node].items()
             if spoken(node, name, now) == spoken(node, name, settled)
         )
-        said, before = heard(node, now), heard(node, self._stopped[node])
-        held = None if said is None or before is None else said - before
+        held = heard(node, now) - heard(node, self._stopped[node])
         self._note(node, silenced=silenced, held_bytes=held)
 
-    def _note(self, node: str, **seen: int | float | None) -> None:
+    def _listen(self) -> None:
+        """Wait, bounded, until the nodes have said something: they had unfinished work.
+
+        A client that waited for its answer sends nothing more meanwhile: that it gets one now is the proof then.
+        """
+
+        def have_spoken() -> bool:
+            for node, silent in self._latest.items():
+                resumed = said(node, self._links.traffic_of(node)) - said(node, silent)
+                self._note(node, resumed_bytes=max(0, resumed))
+            return all(seen.resumed_bytes for seen in self._evidence.values())
+
+        poll(have_spoken, self._timer, within_s=SPEAKS_WITHIN_S)
+
+    def _note(self, node: str, **seen: int | float) -> None:
         known = self._evidence.get(node, NodeEvidence(node=node))
         self._evidence[node] = msgspec.structs.replace(known, **seen)
 

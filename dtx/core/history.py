@@ -121,8 +121,10 @@ class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
     `processes` were killed or stopped; `connections` of its links were open just before and
     `silenced` of them were gone or silent just after, or for all of a pause. `forced` of the processes had to be
-    killed: all of them in a kill, none in a clean stop. `held_bytes` were sent to a stopped node; None if nobody
-    sends to it. `tx` is the transaction at a crash point.
+    killed: all of them in a kill, none in a clean stop. `held_bytes` were sent to a stopped node, and it said
+    `resumed_bytes` soon after it went on. `tx` is the transaction at a crash point. `sessions` were ended by their
+    database, `busy` of them in the midst of work. `rows` of `table` were locked, and `waiters` sessions were seen
+    to wait for them.
     """
 
     node: str
@@ -133,8 +135,14 @@ class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):
     tx: str | None = None
     restarted_after_s: float | None = None
     forced: int = 0
-    held_bytes: int | None = None
+    held_bytes: int = 0
+    resumed_bytes: int = 0
     resumed_after_s: float | None = None
+    sessions: int = 0
+    busy: int = 0
+    table: str | None = None
+    rows: int = 0
+    waiters: int = 0
 
 
 class FaultEvent(Entry, frozen=True, kw_only=True, tag="fault"):

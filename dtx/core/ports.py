@@ -157,6 +157,66 @@ class CrashPoints(Protocol):
         """Make the worker pass all points alive."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSessions:
+    """Sessions that a database ended at the harness's request; `busy` of them were in a transaction or a statement."""
+
+    sessions: int
+    busy: int
+
+
+class Sessions(Protocol):
+    """Live sessions of databases: those of the system's workers, never the harness's own."""
+
+    def busy(self, database: str) -> int:
+        """Return how many sessions are in a transaction or a statement now.
+
+        Raises:
+            ProvisionError: the database does not answer.
+        """
+
+    def end(self, database: str) -> EndedSessions:
+        """End every session as an administrator would, and wait until they are gone.
+
+        Raises:
+            ProvisionError: the database does not answer, or some session stays.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRows:
+    """Rows of one table that a session of the harness has locked."""
+
+    table: str
+    rows: int
+
+
+class RowLocks(Protocol):
+    """Row locks that the harness holds in databases, as a stuck operator would; one table of each at a time."""
+
+    def hold(self, database: str, table: str | None) -> HeldRows:
+        """Lock the rows of the table, bounded; None is the one with the most updates so far.
+
+        Raises:
+            ProvisionError: the database does not answer, or the rows could not be had in time.
+            ConfigError: there is no such table.
+        """
+
+    def waiting(self, database: str) -> frozenset[int]:
+        """Return the sessions that wait for these locks now, also behind one another.
+
+        Raises:
+            ProvisionError: the database does not answer.
+        """
+
+    def release(self, database: str) -> None:
+        """Let go of the rows and prove it; nothing happens if none are held.
+
+        Raises:
+            ProvisionError: the session is still there, or the database does not answer.
+        """
+
+
 class Recorder(Protocol):
     """Takes entries of the history, from any thread."""
 

@@ -21,6 +21,8 @@ class Proof(StrEnum):
     restart: as death, but the process tree ended by itself when it was asked to.
     pause: an unfinished transaction and an open connection met the stopped process tree, which said nothing
         until it went on.
+    sessions: sessions in the midst of work were ended by their database.
+    locks: somebody waited for rows that the harness held.
     crash: the worker reached the named point and killed itself there.
     """
 
@@ -30,6 +32,8 @@ class Proof(StrEnum):
     CRASH = "crash"
     RESTART = "restart"
     PAUSE = "pause"
+    SESSIONS = "sessions"
+    LOCKS = "locks"
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):

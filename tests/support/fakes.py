@@ -9,6 +9,8 @@ from dtx.core.ports import (
     CrashReached,
     Death,
     DroppedBytes,
+    EndedSessions,
+    HeldRows,
     LinkTraffic,
     Stream,
     Toxic,
@@ -255,3 +257,48 @@ class FakeCrashPoints:
         self._reached[worker] = CrashReached(tx=tx)
         if self.kills:
             self._nodes.alive.discard(worker)
+
+
+class FakeSessions:
+    """Three sessions, one of which is busy; they connect anew at once."""
+
+    def __init__(self) -> None:
+        self.now_busy = 1
+        self.calls: list[str] = []
+        self.refuse = False
+
+    def busy(self, database: str) -> int:
+        del database
+        if self.refuse:
+            raise ProvisionError("no answer")
+        return self.now_busy
+
+    def end(self, database: str) -> EndedSessions:
+        self.calls.append(f"end {database}")
+        if self.refuse:
+            raise ProvisionError("no answer")
+        return EndedSessions(sessions=3, busy=self.now_busy)
+
+
+class FakeRowLocks:
+    """Tables of ten rows, for which sessions 7 and 8 wait."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str | None] = {}
+        self.waiters = frozenset({7, 8})
+        self.calls: list[str] = []
+        self.refuse: set[str] = set()
+
+    def hold(self, database: str, table: str | None) -> HeldRows:
+        self.calls.append(f"hold {database}")
+        if database in self.refuse:
+            raise ProvisionError(f"{database} refuses")
+        self.held[database] = table
+        return HeldRows(table=table or "accounts", rows=10)
+
+    def waiting(self, database: str) -> frozenset[int]:
+        return self.waiters if database in self.held else frozenset()
+
+    def release(self, database: str) -> None:
+        self.calls.append(f"release {database}")
+        self.held.pop(database, None)

@@ -194,6 +194,8 @@ RESTARTED_NODE = NodeEvidence(
 PAUSED_NODE = NodeEvidence(
     node="payments", processes=3, connections=2, silenced=2, held_bytes=70, resumed_after_s=2.0
 )
+LOCKED_NODE = NodeEvidence(node="payments-db", table="accounts", rows=20, waiters=3)
+ENDED_SESSIONS = NodeEvidence(node="payments-db", connections=4, sessions=9, busy=2)
 CRASHED_NODE = NodeEvidence(node="payments", is_crash_reached=True, tx="t0001")
 
 
@@ -376,6 +378,8 @@ class RunBuilder:
             Proof.CRASH: "crash-at",
             Proof.RESTART: "restart",
             Proof.PAUSE: "pause",
+            Proof.SESSIONS: "terminate-backends",
+            Proof.LOCKS: "lock",
         }[proof]
         self.windows.append(
             Window(

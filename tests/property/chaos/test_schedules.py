@@ -30,6 +30,10 @@ times = st.one_of(
 faults = st.one_of(
     st.tuples(st.sampled_from(("partition", "lose-reply")), st.sampled_from(LINK_SCOPES)),
     st.tuples(st.sampled_from(("kill", "restart", "pause")), st.sampled_from(SCOPES)),
+    st.tuples(
+        st.sampled_from(("terminate-backends", "lock:busiest")),
+        st.sampled_from(("", "@*", "@payments-db", "@databases")),
+    ),
     st.tuples(st.just("zombie"), st.sampled_from(("", "@*", "@orders", "@workers"))),
     st.tuples(st.sampled_from([f"crash-at:{p}" for p in POINTS]), st.just("")),
 )

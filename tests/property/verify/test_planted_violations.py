@@ -15,9 +15,11 @@ from dtx.core.verdict import Status
 from dtx.verify.registry import CHECKERS
 from tests.support.histories import (
     CRASHED_NODE,
+    ENDED_SESSIONS,
     HELD_LINK,
     INVENTORY,
     KILLED_NODE,
+    LOCKED_NODE,
     LOSSY_LINK,
     MONEY,
     PAUSED_NODE,
@@ -38,6 +40,8 @@ FAULTS = {
     Proof.CRASH: {"nodes": [CRASHED_NODE]},
     Proof.RESTART: {"nodes": [RESTARTED_NODE]},
     Proof.PAUSE: {"nodes": [PAUSED_NODE]},
+    Proof.SESSIONS: {"nodes": [ENDED_SESSIONS]},
+    Proof.LOCKS: {"nodes": [LOCKED_NODE]},
 }
 
 

@@ -102,13 +102,15 @@ def test_a_paused_node_is_stopped_for_the_window_and_goes_on(world: World) -> No
     assert (evidence.processes, evidence.connections, evidence.silenced) == (4, 6, 6)
     assert evidence.resumed_after_s == pytest.approx(2.0, abs=0.01)
     assert evidence.held_bytes == 20_000, "10 bytes a ms from orders, for two seconds"
+    assert evidence.resumed_bytes > 0
 
 
-def test_a_source_that_nobody_sends_to_holds_nothing_by_definition(world: World) -> None:
-    world.nodes.links_of = lambda node: ["orders->payments"]  # type: ignore[method-assign]
-    (evidence,) = world.run("pause", "orders").nodes
-    assert evidence.held_bytes is None
-    assert evidence.silenced == 3
+def test_a_paused_node_with_nothing_to_do_says_nothing_afterwards(world: World) -> None:
+    world.links.is_idle = True
+    healed = world.run("pause", "payments", at_s=1, until_s=3)
+    (evidence,) = healed.nodes
+    assert (evidence.silenced, evidence.held_bytes, evidence.resumed_bytes) == (6, 0, 0)
+    assert healed.at_ns <= world.seconds(3.6), "it is not waited for for ever"
 
 
 def test_a_paused_node_that_goes_on_speaking_was_not_silent(world: World) -> None:

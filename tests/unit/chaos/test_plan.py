@@ -114,6 +114,18 @@ def test_a_fault_with_a_length_of_its_own_holds_for_it(
     assert [window.at_s, window.until_s] == pytest.approx([at_s, until_s])
 
 
+@pytest.mark.parametrize("fault", ["terminate-backends", "lock:busiest"])
+def test_faults_inside_a_database_draw_one_of_all(fault: str) -> None:
+    drawn = {one(fault, seed=seed).targets for seed in range(40)}
+    assert drawn == {(name,) for name in SYSTEM.databases}
+
+
+def test_a_table_is_locked_in_the_database_that_is_named() -> None:
+    window = one("lock:accounts@payments-db")
+    assert (window.targets, window.arg) == (("payments-db",), "accounts")
+    assert describe(window) == "lock:accounts of payments-db from 2.5 s to 7.5 s"
+
+
 def test_a_node_named_like_an_aggregate_wins() -> None:
     renamed = SYSTEM.workers["payments"]
     workers = {**SYSTEM.workers, "coordinator": renamed}
@@ -183,6 +195,12 @@ def test_overlapping_draws_avoid_each_other() -> None:
         ("zombie@payments-db", "is no worker", "pause@payments-db"),
         ("zombie,at=5s", "would end at 11 s", "--duration"),
         ("pause@orders+restart@orders,for=5s", "orders is already hurt", "another scope"),
+        ("terminate-backends@orders", "no database of shop is in @orders", "payments-db"),
+        ("lock", "needs a table of the database", "dtx show"),
+        ("lock:accounts", "which database has the table accounts?", "lock:accounts@orders-db"),
+        ("lock:accounts@databases", "which database has", "lock:busiest"),
+        ("lock:busiest@orders", "no database of shop is in @orders", "payments-db"),
+        ("lock:busiest@orders-db+kill@orders-db", "orders-db is already hurt", "another scope"),
         ("kill@", "nothing stands behind the @", "grammar"),
         ("", "name is missing", "grammar"),
         ("kill+", "name is missing", "grammar"),

@@ -8,8 +8,10 @@ from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
 from tests.support.histories import (
     CRASHED_NODE,
+    ENDED_SESSIONS,
     HELD_LINK,
     KILLED_NODE,
+    LOCKED_NODE,
     LOSSY_LINK,
     PAUSED_NODE,
     RESTARTED_NODE,
@@ -35,6 +37,8 @@ def evidence(proof: Proof) -> tuple[list[LinkEvidence], list[NodeEvidence]]:
         Proof.CRASH: ([], [CRASHED_NODE]),
         Proof.RESTART: ([], [RESTARTED_NODE]),
         Proof.PAUSE: ([], [PAUSED_NODE]),
+        Proof.SESSIONS: ([], [ENDED_SESSIONS]),
+        Proof.LOCKS: ([], [LOCKED_NODE]),
     }[proof]
 
 
@@ -69,6 +73,10 @@ def test_complete_proof_lands(run: RunBuilder, proof: Proof) -> None:
         (Proof.PAUSE, {"silenced": 1}, "1 of 2 connections of payments went on speaking"),
         (Proof.PAUSE, {"held_bytes": 0}, "nothing was sent to payments while it was stopped"),
         (Proof.PAUSE, {"resumed_after_s": None}, "payments did not go on"),
+        (Proof.SESSIONS, {"sessions": 0}, "payments-db had no session to end"),
+        (Proof.SESSIONS, {"busy": 0}, "no session that was ended was in the midst of work"),
+        (Proof.LOCKS, {"rows": 0}, "accounts of payments-db had no row to lock"),
+        (Proof.LOCKS, {"waiters": 0}, "nobody waited for the locks in payments-db"),
         (Proof.CRASH, {"is_crash_reached": False}, "did not pass the crash point"),
     ],
 )
@@ -87,8 +95,9 @@ def test_each_lack_is_named_and_makes_unknown(
     assert not verdict.coverage[0].has_landed
 
 
-def test_pause_of_a_node_that_nobody_sends_to_lands(run: RunBuilder) -> None:
-    run.fault(Proof.PAUSE, nodes=[msgspec.structs.replace(PAUSED_NODE, held_bytes=None)])
+def test_pause_lands_on_unfinished_work_though_nothing_was_sent_meanwhile(run: RunBuilder) -> None:
+    node = msgspec.structs.replace(PAUSED_NODE, held_bytes=0, resumed_bytes=20)
+    run.fault(Proof.PAUSE, nodes=[node])
     assert run.judge().coverage[0].has_landed
 
 
@@ -98,6 +107,8 @@ def test_pause_of_a_node_that_nobody_sends_to_lands(run: RunBuilder) -> None:
         (Proof.DEATH, KILLED_NODE),
         (Proof.RESTART, RESTARTED_NODE),
         (Proof.PAUSE, PAUSED_NODE),
+        (Proof.SESSIONS, ENDED_SESSIONS),
+        (Proof.LOCKS, LOCKED_NODE),
     ],
 )
 def test_node_fault_on_an_idle_system_did_not_land(
