@@ -168,15 +168,18 @@ class EndedSessions:
 class Sessions(Protocol):
     """Live sessions of databases: those of the system's workers, never the harness's own."""
 
-    def busy(self, database: str) -> int:
-        """Return how many sessions are in a transaction or a statement now.
+    def count(self, database: str) -> int:
+        """Return how many sessions there are now.
 
         Raises:
             ProvisionError: the database does not answer.
         """
 
-    def end(self, database: str) -> EndedSessions:
+    def end(self, database: str, within_s: float) -> EndedSessions:
         """End every session as an administrator would, and wait until they are gone.
+
+        Waits for a moment at which one of them is busy, and ends them in the same statement that sees it; once
+        `within_s` are over, ends them whatever they do.
 
         Raises:
             ProvisionError: the database does not answer, or some session stays.
@@ -195,7 +198,7 @@ class RowLocks(Protocol):
     """Row locks that the harness holds in databases, as a stuck operator would; one table of each at a time."""
 
     def hold(self, database: str, table: str | None) -> HeldRows:
-        """Lock the rows of the table, bounded; None is the one with the most updates so far.
+        """Lock the rows of the table, bounded; None is the one whose rows were updated most often.
 
         Raises:
             ProvisionError: the database does not answer, or the rows could not be had in time.

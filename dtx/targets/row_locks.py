@@ -39,9 +39,12 @@ _WAITING = """
     select pid from behind
 """
 
+# Updates for each row that was inserted since the environment was clean: rows that are there for all to update come
+# first, not those that each transaction makes for itself and then changes, which nobody else waits for.
 _MOST_UPDATED = """
     select quote_ident(schemaname) || '.' || quote_ident(relname)
-    from pg_stat_user_tables where n_tup_upd > 0 order by n_tup_upd desc, relname limit 1
+    from pg_stat_user_tables where n_tup_upd > 0
+    order by n_tup_upd::float / (n_tup_ins + 1) desc, relname limit 1
 """
 
 

@@ -267,13 +267,14 @@ class FakeSessions:
         self.calls: list[str] = []
         self.refuse = False
 
-    def busy(self, database: str) -> int:
+    def count(self, database: str) -> int:
         del database
         if self.refuse:
             raise ProvisionError("no answer")
-        return self.now_busy
+        return 3
 
-    def end(self, database: str) -> EndedSessions:
+    def end(self, database: str, within_s: float) -> EndedSessions:
+        del within_s
         self.calls.append(f"end {database}")
         if self.refuse:
             raise ProvisionError("no answer")

@@ -1,7 +1,7 @@
 """lock:TABLE: a session of the harness holds row locks in a database while the window is on, as a stuck operator would.
 
 Layer: node. Unit: all rows that the table has at that moment (at most 10,000), locked `for update` in one transaction; the
-database is that of the scope. `lock:busiest` takes the table with the most updates so far. Who updates or deletes such a
+database is that of the scope. `lock:busiest` takes the table whose rows are updated most often. Who updates or deletes such a
 row, or inserts one that refers to it, waits; readers and inserts of new rows do not. Bytes in flight: none are touched,
 answers come late or, after the waiters' own lock time-outs, as errors. Healing: rolled back, and the session is gone; who
 still waits goes on. Proof: rows were held, a transaction was under way, and a session waited for these locks.
@@ -21,7 +21,7 @@ from dtx.core.history import NodeEvidence
 from dtx.core.schedule import Layer, Proof, Window
 
 BUSIEST = "busiest"
-"""Instead of a table's name: the one with the most updates."""
+"""Instead of a table's name: the one whose rows are updated most often."""
 AIM_WITHIN_S = 0.2
 
 

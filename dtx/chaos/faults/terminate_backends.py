@@ -22,8 +22,8 @@ from dtx.core.schedule import Layer, Proof, Window
 
 EVERY_S = 0.5
 """Long enough for pools to connect anew and for some work to get through."""
-AIM_WITHIN_S = 1.0
-BUSY_WITHIN_S = 0.2
+AIM_WITHIN_S = 0.2
+BUSY_WITHIN_S = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,8 @@ class _SessionsWound:
         self._seen = {node: NodeEvidence(node=node) for node in targets}
 
     def aim(self) -> None:
-        """Wait, bounded, until a transaction is under way and a session of each database is in the midst of it."""
-        poll(self._is_busy, self._timer, within_s=AIM_WITHIN_S)
+        """Wait, bounded, until a transaction is under way; that a session is busy, the database waits for."""
+        poll(lambda: self._ports.in_flight.count() >= 1, self._timer, within_s=AIM_WITHIN_S)
 
     def inject(self) -> None:
         """End all sessions for the first time."""
@@ -78,7 +78,6 @@ class _SessionsWound:
     def watch(self) -> bool:
         """End them again when it is time."""
         if self._timer.now_ns() - self._ended_ns >= EVERY_S * 1e9:
-            poll(self._is_busy, self._timer, within_s=BUSY_WITHIN_S)
             self._end_all()
         return False
 
@@ -89,20 +88,15 @@ class _SessionsWound:
             DtxError: one does not.
         """
         for node in self._seen:
-            self._ports.sessions.busy(node)
+            self._ports.sessions.count(node)
 
     def evidence(self) -> Evidence:
         """Return how many sessions were ended."""
         return Evidence(nodes=tuple(self._seen.values()))
 
-    def _is_busy(self) -> bool:
-        return self._ports.in_flight.count() >= 1 and all(
-            self._ports.sessions.busy(node) for node in self._seen
-        )
-
     def _end_all(self) -> None:
         for node, seen in self._seen.items():
-            ended = self._ports.sessions.end(node)
+            ended = self._ports.sessions.end(node, BUSY_WITHIN_S)
             self._seen[node] = msgspec.structs.replace(
                 seen, sessions=seen.sessions + ended.sessions, busy=seen.busy + ended.busy
             )

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -186,6 +187,31 @@ class TestTerminateBackends:
         assert window.healed is not None
         assert window.healed.nodes[0].busy == 1
 
+    def test_sessions_end_at_a_moment_when_one_is_busy(self, stage: Stage) -> None:
+        sessions = stage.environment.sessions
+        with session(stage) as busy, session(stage) as idle:
+            idle.execute("select 1")
+
+            def work() -> None:
+                with contextlib.suppress(psycopg.errors.AdminShutdown):
+                    busy.execute("select pg_sleep(3)")
+
+            waiting = threading.Timer(0.2, work)
+            waiting.start()
+            ended = sessions.end("till-db", within_s=5)
+            waiting.join()
+            assert (ended.sessions, ended.busy) == (2, 1)
+            assert sessions.count("till-db") == 0
+
+    def test_idle_sessions_end_when_the_time_is_over(self, stage: Stage) -> None:
+        with session(stage):
+            ended = stage.environment.sessions.end("till-db", within_s=0.1)
+        assert (ended.sessions, ended.busy) == (1, 0)
+
+    def test_database_without_sessions_has_none_to_end(self, stage: Stage) -> None:
+        ended = stage.environment.sessions.end("till-db", within_s=0.1)
+        assert (ended.sessions, ended.busy) == (0, 0)
+
 
 class TestLock:
     def test_update_waits_and_goes_through_once_released_and_others_do_not_wait(
@@ -226,6 +252,20 @@ class TestLock:
                     pass
         assert window.healed is not None
         assert window.healed.nodes[0].waiters == 2
+
+    def test_busiest_table_is_not_one_whose_rows_each_transaction_makes_for_itself(
+        self, stage: Stage
+    ) -> None:
+        with session(stage) as own:
+            for number in range(9):
+                own.execute("insert into payments values (%s, 5)", (str(number),))
+                own.execute("update payments set amount = 6 where tx = %s", (str(number),))
+            for _ in range(4):
+                own.execute("update accounts set balance = balance - 5 where id = 1")
+            own.execute("select pg_stat_force_next_flush()")
+        window = stage.play("lock:busiest", "till-db", for_s=0.2, meanwhile=lambda: None)
+        assert window.healed is not None
+        assert window.healed.nodes[0].table == "public.accounts"
 
     def test_table_that_there_is_not_is_named_with_those_that_there_are(self, stage: Stage) -> None:
         window = stage.play("lock:acounts", "till-db", for_s=0.2)

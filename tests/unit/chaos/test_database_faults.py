@@ -19,12 +19,13 @@ def test_sessions_end_at_once_and_again_every_half_second(world: World) -> None:
     assert (evidence.connections, evidence.sessions, evidence.busy) == (3, 12, 4)
 
 
-def test_the_first_end_waits_for_a_busy_session(world: World) -> None:
-    world.sessions.now_busy = 0
-    world.timer.at(world.seconds(1.4), lambda: setattr(world.sessions, "now_busy", 1))
+def test_the_first_end_waits_for_a_transaction(world: World) -> None:
+    world.in_flight.now = 0
+    world.timer.at(world.seconds(1.1), lambda: setattr(world.in_flight, "now", 1))
     world.run("terminate-backends", "payments-db")
     (injected,) = world.recorder.faults(FaultPhase.INJECTED)
-    assert world.seconds(1.4) <= injected.at_ns < world.seconds(1.5)
+    assert injected.in_flight == 1
+    assert world.seconds(1.1) <= injected.at_ns < world.seconds(1.2)
 
 
 def test_idle_sessions_end_too_but_are_not_counted_as_busy(world: World) -> None:
