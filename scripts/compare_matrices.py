@@ -10,8 +10,7 @@ def cells(path: str) -> dict[tuple[str, str, int], dict[str, Any]]:
     """Return (system, fault, seed) -> result."""
     document = json.loads(Path(path).read_text())
     return {
-        (r["cell"]["system"], r["cell"]["fault"], r["cell"]["seed"]): r
-        for r in document["results"]
+        (r["cell"]["system"], r["cell"]["fault"], r["cell"]["seed"]): r for r in document["results"]
     }
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from dtx.chaos.timer import Timer
 from dtx.config.model import System
 from dtx.core.history import LinkEvidence, NodeEvidence
-from dtx.core.ports import CrashPoints, InFlight, Links, Nodes, Recorder
+from dtx.core.ports import CrashPoints, InFlight, Links, Nodes, Recorder, RowLocks, Sessions
 from dtx.core.schedule import Layer, Proof, Window
 
 
@@ -17,6 +17,8 @@ class Ports:
     links: Links
     nodes: Nodes
     crash_points: CrashPoints
+    sessions: Sessions
+    row_locks: RowLocks
     recorder: Recorder
     in_flight: InFlight
 
@@ -30,12 +32,14 @@ class Candidates:
         take: how many of them are hurt, drawn by the seed; 0 is all at once.
         needs_traffic: whether a target must have carried traffic in the warm-up to be drawn.
         max_nth: the seed draws `Window.nth` from 1 to this.
+        length_s: how long the fault holds when the user does not say; None is half of the run.
     """
 
     targets: tuple[str, ...]
     take: int = 0
     needs_traffic: bool = False
     max_nth: int = 1
+    length_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def _window(
 ) -> Window:
     fault = FAULTS[spec.fault]
     candidates = _candidates(fault, spec, system)
-    at_s, until_s = _times(spec, duration_s)
+    at_s, until_s = _times(spec, duration_s, candidates.length_s)
     window = Window(
         index=0,
         fault=fault.name,
@@ -101,9 +101,12 @@ def _free_first(ranked: list[str], window: Window, others: Sequence[Window]) -> 
     return sorted(ranked, key=lambda target: target in taken)
 
 
-def _times(spec: Spec, duration_s: float) -> tuple[float, float]:
-    """Return begin and end; without both the middle half, with one of them the half run that fits."""
-    at_s, for_s = spec.at_s, spec.for_s
+def _times(spec: Spec, duration_s: float, length_s: float | None) -> tuple[float, float]:
+    """Return begin and end; without both the middle half, with one of them the half run that fits.
+
+    A fault with a `length_s` of its own holds for that, as if the user had said so.
+    """
+    at_s, for_s = spec.at_s, spec.for_s if spec.for_s is not None else length_s
     if at_s is not None and at_s >= duration_s:
         raise UsageError(
             f"--fault {spec.text}: at={at_s:g}s lies outside a run of {duration_s:g} s",

@@ -1,10 +1,10 @@
-"""Killing nodes and bringing them back, with the process events that a story needs."""
+"""Ending nodes and bringing them back, with the process events that a story needs."""
 
 from dtx.chaos.fault import Ports
 from dtx.chaos.timer import Timer
 from dtx.core.errors import DtxError
 from dtx.core.history import ProcessChange, ProcessEvent
-from dtx.core.ports import Death
+from dtx.core.ports import CleanStop, Death
 
 ATTEMPTS = 2
 
@@ -26,6 +26,23 @@ def kill(node: str, ports: Ports, timer: Timer) -> Death:
         )
     )
     return death
+
+
+def stop(node: str, ports: Ports, timer: Timer) -> CleanStop:
+    """Stop a node cleanly and record it, with the time just before.
+
+    Raises:
+        DtxError: it is still there.
+    """
+    at_ns = timer.now_ns()
+    ended = ports.nodes.stop(node)
+    detail = "cleanly"
+    if ended.killed:
+        detail = f"{ended.killed} of {ended.processes} processes did not end and were killed"
+    ports.recorder.append(
+        ProcessEvent(at_ns=at_ns, node=node, change=ProcessChange.STOPPED, detail=detail)
+    )
+    return ended
 
 
 def restart(node: str, ports: Ports, timer: Timer) -> None:

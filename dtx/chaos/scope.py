@@ -69,6 +69,23 @@ def nodes_in(system: System, scope: str) -> tuple[str, ...]:
     return aggregates[scope]
 
 
+def databases_in(system: System, scope: str | None) -> tuple[str, ...]:
+    """Return the databases that a scope means; all of them without one.
+
+    Raises:
+        UsageError: the scope means no database.
+    """
+    if scope is None:
+        scope = EVERYTHING
+    found = tuple(node for node in nodes_in(system, scope) if node in system.databases)
+    if not found:
+        raise UsageError(
+            f"no database of {system.name} is in @{scope}",
+            hint=f"databases: {', '.join(system.databases) or 'none'}",
+        )
+    return found
+
+
 def _matching(system: System, scope: str) -> tuple[str, ...]:
     source, _, destination = scope.partition(ARROW)
     found = tuple(

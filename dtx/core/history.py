@@ -48,6 +48,8 @@ class ProcessChange(StrEnum):
     KILLED = "killed"
     DIED = "died"
     STOPPED = "stopped"
+    PAUSED = "paused"
+    RESUMED = "resumed"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -118,7 +120,11 @@ class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """What a fault did to a worker or a target.
 
     `processes` were killed or stopped; `connections` of its links were open just before and
-    `silenced` of them were gone or silent just after. `tx` is the transaction at a crash point.
+    `silenced` of them were gone or silent just after, or for all of a pause. `forced` of the processes had to be
+    killed: all of them in a kill, none in a clean stop. `held_bytes` were sent to a stopped node, and it said
+    `resumed_bytes` soon after it went on. `tx` is the transaction at a crash point. `sessions` were ended by their
+    database, `busy` of them in the midst of work. `rows` of `table` were locked, and `waiters` sessions were seen
+    to wait for them.
     """
 
     node: str
@@ -128,6 +134,15 @@ class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):
     is_crash_reached: bool = False
     tx: str | None = None
     restarted_after_s: float | None = None
+    forced: int = 0
+    held_bytes: int = 0
+    resumed_bytes: int = 0
+    resumed_after_s: float | None = None
+    sessions: int = 0
+    busy: int = 0
+    table: str | None = None
+    rows: int = 0
+    waiters: int = 0
 
 
 class FaultEvent(Entry, frozen=True, kw_only=True, tag="fault"):
@@ -149,7 +164,7 @@ class FaultEvent(Entry, frozen=True, kw_only=True, tag="fault"):
 
 
 class ProcessEvent(Entry, frozen=True, kw_only=True, tag="process"):
-    """A worker or target was started, became ready, was killed, or died by itself."""
+    """A worker or target was started, became ready, was killed, stopped or paused by a fault, or died by itself."""
 
     node: str
     change: ProcessChange

@@ -84,6 +84,19 @@ class Death:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanStop:
+    """How a process tree ended that was asked to.
+
+    Attributes:
+        processes: how many there were when it was asked.
+        killed: how many of them had to be killed, because they did not end in time; 0 is a clean stop.
+    """
+
+    processes: int
+    killed: int
+
+
 class Nodes(Protocol):
     """Workers and targets as process trees."""
 
@@ -103,8 +116,25 @@ class Nodes(Protocol):
             ProvisionError: it did not become ready in time.
         """
 
+    def stop(self, node: str) -> CleanStop:
+        """End the tree as an operator would, bounded; what does not end is killed."""
+
+    def pause(self, node: str) -> int:
+        """SIGSTOP the whole tree until all of it is stopped; return how many processes that are.
+
+        Raises:
+            DtxError, TimeoutError: some of it could not be stopped; `resume` must be called all the same.
+        """
+
+    def resume(self, node: str) -> None:
+        """SIGCONT the whole tree until none of it is stopped; a node that runs or is dead is left as it is.
+
+        Raises:
+            DtxError, TimeoutError: some of it stays stopped.
+        """
+
     def is_alive(self, node: str) -> bool:
-        """Whether the node's first process runs."""
+        """Whether the node's first process is there; a stopped one is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +155,69 @@ class CrashPoints(Protocol):
 
     def disarm(self, worker: str) -> None:
         """Make the worker pass all points alive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSessions:
+    """Sessions that a database ended at the harness's request; `busy` of them were in a transaction or a statement."""
+
+    sessions: int
+    busy: int
+
+
+class Sessions(Protocol):
+    """Live sessions of databases: those of the system's workers, never the harness's own."""
+
+    def count(self, database: str) -> int:
+        """Return how many sessions there are now.
+
+        Raises:
+            ProvisionError: the database does not answer.
+        """
+
+    def end(self, database: str, within_s: float) -> EndedSessions:
+        """End every session as an administrator would, and wait until they are gone.
+
+        Waits for a moment at which one of them is busy, and ends them in the same statement that sees it; once
+        `within_s` are over, ends them whatever they do.
+
+        Raises:
+            ProvisionError: the database does not answer, or some session stays.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRows:
+    """Rows of one table that a session of the harness has locked."""
+
+    table: str
+    rows: int
+
+
+class RowLocks(Protocol):
+    """Row locks that the harness holds in databases, as a stuck operator would; one table of each at a time."""
+
+    def hold(self, database: str, table: str | None) -> HeldRows:
+        """Lock the rows of the table, bounded; None is the one whose rows were updated most often.
+
+        Raises:
+            ProvisionError: the database does not answer, or the rows could not be had in time.
+            ConfigError: there is no such table.
+        """
+
+    def waiting(self, database: str) -> frozenset[int]:
+        """Return the sessions that wait for these locks now, also behind one another.
+
+        Raises:
+            ProvisionError: the database does not answer.
+        """
+
+    def release(self, database: str) -> None:
+        """Let go of the rows and prove it; nothing happens if none are held.
+
+        Raises:
+            ProvisionError: the session is still there, or the database does not answer.
+        """
 
 
 class Recorder(Protocol):

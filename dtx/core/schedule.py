@@ -18,6 +18,11 @@ class Proof(StrEnum):
     silence: bytes went in from the source and none came back, and all of them came through after healing.
     lost-reply: bytes went in, the destination answered, and the answer was dropped.
     death: an unfinished transaction and an open connection met the killed process tree.
+    restart: as death, but the process tree ended by itself when it was asked to.
+    pause: an unfinished transaction and an open connection met the stopped process tree, which said nothing
+        until it went on.
+    sessions: sessions in the midst of work were ended by their database.
+    locks: somebody waited for rows that the harness held.
     crash: the worker reached the named point and killed itself there.
     """
 
@@ -25,6 +30,10 @@ class Proof(StrEnum):
     LOST_REPLY = "lost-reply"
     DEATH = "death"
     CRASH = "crash"
+    RESTART = "restart"
+    PAUSE = "pause"
+    SESSIONS = "sessions"
+    LOCKS = "locks"
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,6 +117,8 @@ class Trial:
                 links=environment.links,
                 nodes=nodes,
                 crash_points=environment.crash_points,
+                sessions=environment.sessions,
+                row_locks=environment.row_locks,
                 recorder=record,
                 in_flight=driver.in_flight,
             )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from dtx.core.history import ProcessChange, ProcessEvent
-from dtx.core.ports import Death, Nodes, Recorder
+from dtx.core.ports import CleanStop, Death, Nodes, Recorder
 
 LOOK_EVERY_S = 0.2
 
@@ -59,6 +59,20 @@ class WatchedNodes:
         with self._lock:
             self._down.add(node)
         return self._nodes.kill(node)
+
+    def stop(self, node: str) -> CleanStop:
+        """Stop the node; from now on its absence is no surprise."""
+        with self._lock:
+            self._down.add(node)
+        return self._nodes.stop(node)
+
+    def pause(self, node: str) -> int:
+        """Pause the node; it goes on being watched, for a stopped process is there, and may yet die."""
+        return self._nodes.pause(node)
+
+    def resume(self, node: str) -> None:
+        """Let the node go on."""
+        self._nodes.resume(node)
 
     def start(self, node: str) -> None:
         """Start the node; once ready it is watched again."""

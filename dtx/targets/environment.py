@@ -16,7 +16,9 @@ from dtx.targets.observer import Observer
 from dtx.targets.postgres import PostgresTarget
 from dtx.targets.proxies.links import ProxiedLinks
 from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
+from dtx.targets.row_locks import PostgresRowLocks
 from dtx.targets.runtime import Address, RunScope, Runtime, ServerProcess
+from dtx.targets.sessions import PostgresSessions
 from dtx.targets.workers.crash_files import CrashFiles
 from dtx.targets.workers.logs import LogCollector
 from dtx.targets.workers.process import WorkerProcess
@@ -27,7 +29,7 @@ TOXIPROXY_READY_WITHIN_S = 15.0
 
 
 class Environment:
-    """Holds the links, the nodes, the crash points and the observer of a running system.
+    """Holds the links, nodes, crash points, sessions, row locks and the observer of a running system.
 
     Begin with `start`; a session calls `reset` between trials, which proves that nothing of the last one is
     left; `close` ends everything, in whatever state.
@@ -44,6 +46,8 @@ class Environment:
         self._links: ProxiedLinks | None = None
         self.crash_points = CrashFiles({})
         self.nodes = NodeTrees(system, self._databases, self._workers)
+        self.sessions = PostgresSessions(self._databases)
+        self.row_locks = PostgresRowLocks(self._databases)
         self.observer = Observer(system, self._databases)
 
     @property

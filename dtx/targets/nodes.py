@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from dtx.config.model import System
 from dtx.core.deadline import Deadline
-from dtx.core.ports import Death
+from dtx.core.ports import CleanStop, Death
 from dtx.targets.postgres import PostgresTarget
 from dtx.targets.workers.process import WorkerProcess
 
 DATABASE_READY_WITHIN_S = 30.0
+STOP_WITHIN_S = 10.0
+"""For a clean stop: a worker drains its requests, PostgreSQL's fast shutdown writes a checkpoint."""
 
 
 class NodeTrees:
@@ -37,6 +39,25 @@ class NodeTrees:
         if node in self._workers:
             return self._workers[node].kill()
         return self._databases[node].server.kill()
+
+    def stop(self, node: str) -> CleanStop:
+        """End a worker by SIGTERM, a database by its fast shutdown; what does not end is killed."""
+        if node in self._workers:
+            return self._workers[node].stop(STOP_WITHIN_S)
+        return self._databases[node].server.shut_down(STOP_WITHIN_S)
+
+    def pause(self, node: str) -> int:
+        """SIGSTOP the node's whole tree."""
+        if node in self._workers:
+            return self._workers[node].pause()
+        return self._databases[node].server.pause()
+
+    def resume(self, node: str) -> None:
+        """SIGCONT the node's whole tree."""
+        if node in self._workers:
+            self._workers[node].resume()
+        else:
+            self._databases[node].server.resume()
 
     def start(self, node: str) -> None:
         """Start a dead node again and wait until it is ready."""

@@ -21,6 +21,9 @@ from dtx.targets.runtime import ServerProcess
 PRISTINE = "dtx_pristine"
 """The database as the schema left it; each trial works on a copy."""
 
+APPLICATION = "dtx harness"
+"""The harness's own sessions, told from those of the system's workers by their application_name."""
+
 QUERY_TIMEOUT_S = 20
 
 
@@ -156,6 +159,16 @@ class PostgresTarget:
         return found
 
     @contextmanager
+    def session(self) -> Iterator["psycopg.Connection[Any]"]:
+        """Give a session of the harness in the working database, in autocommit, for what it does besides observing.
+
+        Raises:
+            ProvisionError: the server does not answer, or a statement in the block failed.
+        """
+        with self._session(DATABASE) as connection:
+            yield connection
+
+    @contextmanager
     def _reading(self, within_s: int | None = None) -> Iterator["psycopg.Connection[Any]"]:
         options = f"-c default_transaction_read_only=on -c statement_timeout={within_s or QUERY_TIMEOUT_S}s"
         with self._session(DATABASE, options=options) as connection:
@@ -187,7 +200,7 @@ class PostgresTarget:
         address = self.server.address
         conninfo = make_conninfo(
             host=address.host, port=address.port, user=USER, password=PASSWORD, dbname=database,
-            connect_timeout=5, options=options, application_name="dtx",
+            connect_timeout=5, options=options, application_name=APPLICATION,
         )  # fmt: skip
         with psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as connection:
             yield connection

@@ -1,4 +1,4 @@
-"""Process trees through /proc: who belongs to a run or a server, and killing until nobody is left.
+"""Process trees through /proc: who belongs to a run or a server; killed until nobody is left, stopped until all are.
 
 PostgreSQL's backends leave the process group of their parent, and a busy backend commits seconds after its
 postmaster was killed; so a tree is everything that descends from a root, works in one of its folders, or
@@ -103,6 +103,76 @@ def kill_all(members: Members, *, within_s: float = 5.0) -> int:
         time.sleep(0.002)
 
 
+def stop_all(members: Members, *, within_s: float = 5.0) -> int:
+    """SIGSTOP the members, and whoever they spawned meanwhile, until all are stopped; return how many they are.
+
+    A listing of /proc takes time, in which one that still runs may fork behind its back: only when all were
+    stopped does the next listing see everyone.
+
+    Raises:
+        TimeoutError: some still run; those that are stopped stay so.
+    """
+    was_still = False
+    deadline = time.monotonic() + within_s
+    while True:
+        everyone = {pid for pid in members() if is_running(pid)} - {os.getpid()}
+        moving = {pid for pid in everyone if not is_stopped(pid)}
+        if not moving and was_still:
+            return len(everyone)
+        was_still = not moving
+        _signal_all(moving, signal.SIGSTOP)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {sorted(moving)} do not stop")
+        if moving:
+            time.sleep(0.002)
+
+
+def continue_all(members: Members, *, within_s: float = 5.0) -> int:
+    """SIGCONT the members until none is stopped; return how many they are.
+
+    Raises:
+        TimeoutError: some stay stopped.
+    """
+    deadline = time.monotonic() + within_s
+    everyone = {pid for pid in members() if is_running(pid)}
+    # All of them: SIGCONT also takes back a SIGSTOP that one in a system call has not yet obeyed (signal(7)).
+    _signal_all(everyone, signal.SIGCONT)
+    while still := {pid for pid in members() if is_stopped(pid)}:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {sorted(still)} stay stopped")
+        _signal_all(still, signal.SIGCONT)
+        time.sleep(0.002)
+    return len(everyone)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether no thread of the process executes anything until a SIGCONT.
+
+    One that sleeps in the kernel beyond the reach of signals (state D) with a SIGSTOP that waits for it does not come
+    back to its program either: so sleeps the parent of a vfork whose child was stopped before its exec.
+    """
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 (cost)
+    except OSError:
+        return False
+    states = {(_stat(f"{pid}/task/{thread}") or ["Z"])[0] for thread in threads}
+    if states <= set("TtZX"):
+        return bool(states & set("Tt"))
+    return states <= set("TtZXD") and _is_stop_pending(pid)
+
+
+def _is_stop_pending(pid: int) -> bool:
+    # Bit n-1 of ShdPnd is signal n (proc(5)); os.kill addresses the process, not a thread.
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    pending = next(
+        (line for line in status.splitlines() if line.startswith("ShdPnd:")), "ShdPnd: 0"
+    )
+    return bool(int(pending.split()[1], 16) >> (signal.SIGSTOP - 1) & 1)
+
+
 def _signal_all(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         try:
@@ -111,7 +181,7 @@ def _signal_all(pids: Iterable[int], number: signal.Signals) -> None:
             continue
 
 
-def _stat(pid: int) -> list[str]:
+def _stat(pid: int | str) -> list[str]:
     # The name, in parentheses, may hold anything; fields are counted from behind it (proc(5)).
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (cost)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dtx.core.ports import Death
+from dtx.core.ports import CleanStop, Death
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,23 @@ class ServerProcess(Protocol):
 
     def kill(self) -> Death:
         """SIGKILL every process of it until none is left; return how many were killed."""
+
+    def shut_down(self, within_s: float) -> CleanStop:
+        """Let it end by SIGINT, which is PostgreSQL's fast shutdown; what has not ended in time is killed."""
+
+    def pause(self) -> int:
+        """SIGSTOP every process of it until all are stopped; return how many there are.
+
+        Raises:
+            ProvisionError, TimeoutError: some could not be stopped.
+        """
+
+    def resume(self) -> None:
+        """SIGCONT every process of it until none is stopped; nothing happens to one that runs or is dead.
+
+        Raises:
+            ProvisionError, TimeoutError: some stay stopped.
+        """
 
     def start(self) -> None:
         """Start it again after a kill, on the same data and address, without waiting for readiness.

@@ -62,6 +62,7 @@ def _traffic(proof: Proof, healed: FaultEvent | None) -> dict[str, int]:
     if healed is None:
         return {}
     held = sum(link.request_bytes for link in healed.links) if proof is Proof.SILENCE else 0
+    held += sum(node.held_bytes for node in healed.nodes)
     return {
         "held_bytes": held,
         "dropped_bytes": sum(

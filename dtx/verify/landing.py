@@ -1,16 +1,21 @@
 """Whether a fault landed: the evidence of one window judged by the proof that its fault demands."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final
 
 from dtx.core.history import FaultEvent
 from dtx.core.schedule import Proof
+from dtx.verify import node_landing
+from dtx.verify.node_landing import MORE_TRAFFIC
 from dtx.verify.timeline import FaultWindow
 from dtx.verify.words import listed
 
-_MORE_TRAFFIC = "raise --rate, lengthen it with for=, or name a link that carries traffic"
-_MORE_WORK = "raise --rate, or let it begin later with at=, when transactions are under way"
+Lacks = Callable[[FaultEvent, FaultEvent], Iterator[str]]
+"""From the events of injecting and healing to what the proof lacks, in words; nothing if it is complete."""
+
+Words = Callable[[FaultEvent], str]
+"""From the event of healing to what its evidence says, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +40,8 @@ def judge_landing(window: FaultWindow) -> Landing:
     lacking = next(_lacks(window.plan.proof, injected, healed), None)
     if lacking is not None:
         return _not(lacking)
-    return Landing(has_landed=True, reason=_proof_words(window.plan.proof, healed))
+    _, words = _PROOFS[window.plan.proof]
+    return Landing(has_landed=True, reason=words(healed))
 
 
 def _not(reason: str) -> Landing:
@@ -43,70 +49,51 @@ def _not(reason: str) -> Landing:
 
 
 def _lacks(proof: Proof, injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
-    """Yield, in words, what the proof lacks; nothing if it is complete."""
     if not healed.is_healed:
         yield f"nothing proves that {listed(healed.targets)} healed"
-    match proof:
-        case Proof.SILENCE:
-            if not sum(link.request_bytes for link in healed.links):
-                yield f"nothing was sent on {listed(healed.targets)} while it was on; {_MORE_TRAFFIC}"
-            yield from _lacks_silence(healed)
-        case Proof.LOST_REPLY:
-            # A lost reply proves its request, which may have been sent before the count of requests began.
-            yield from _lacks_silence(healed)
-            if not sum(link.dropped_reply_bytes for link in healed.links):
-                yield f"no reply was lost on {listed(healed.targets)}; {_MORE_TRAFFIC}"
-        case Proof.DEATH:
-            yield from _lacks_death(injected, healed)
-        case Proof.CRASH:
-            if not any(node.is_crash_reached for node in healed.nodes):
-                yield (
-                    f"{listed(healed.targets)} did not pass the crash point while it was armed; "
-                    "raise --rate or lengthen it with for="
-                )
-        case _:
-            assert_never(proof)
+    lacks, _ = _PROOFS[proof]
+    yield from lacks(injected, healed)
 
 
-def _lacks_silence(healed: FaultEvent) -> Iterator[str]:
+def _lacks_silence(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
+    if not sum(link.request_bytes for link in healed.links):
+        yield f"nothing was sent on {listed(healed.targets)} while it was on; {MORE_TRAFFIC}"
+    yield from _lacks_quiet_source(injected, healed)
+
+
+def _lacks_quiet_source(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
+    del injected
     answered = sum(link.reply_bytes for link in healed.links)
     if answered:
         yield f"{answered} bytes of replies came through on {listed(healed.targets)}"
 
 
-def _lacks_death(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
-    for node in healed.nodes:
-        if not node.processes:
-            yield f"no process of {node.node} was killed"
-        if node.restarted_after_s is None:
-            yield f"{node.node} was not started again"
-    if not healed.nodes:
-        yield "no process was killed"
-    if not injected.in_flight:
-        yield f"no transaction was under way; {_MORE_WORK}"
-    if not sum(node.connections for node in healed.nodes):
-        yield f"{listed(healed.targets)} had no open connection; {_MORE_WORK}"
-    if not sum(node.silenced for node in healed.nodes):
-        yield f"no connection of {listed(healed.targets)} went silent"
-
-
-def _proof_words(proof: Proof, healed: FaultEvent) -> str:
+def _silence_words(healed: FaultEvent) -> str:
     sent = sum(link.request_bytes for link in healed.links)
-    match proof:
-        case Proof.SILENCE:
-            return f"{sent} bytes were sent into it and none came back"
-        case Proof.LOST_REPLY:
-            lost = sum(link.dropped_reply_bytes for link in healed.links)
-            return f"{lost} bytes of replies were lost, to {sent} bytes of requests sent while it was on"
-        case Proof.DEATH:
-            killed = sum(node.processes for node in healed.nodes)
-            silenced = sum(node.silenced for node in healed.nodes)
-            return f"processes killed: {killed}, connections that went silent: {silenced}"
-        case Proof.CRASH:
-            reached = (node for node in healed.nodes if node.is_crash_reached)
-            return "; ".join(
-                f"{node.node} killed itself there" + (f", for {node.tx}" if node.tx else "")
-                for node in reached
-            )
-        case _:
-            assert_never(proof)
+    return f"{sent} bytes were sent into it and none came back"
+
+
+def _lacks_lost_reply(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
+    # A lost reply proves its request, which may have been sent before the count of requests began.
+    yield from _lacks_quiet_source(injected, healed)
+    if not sum(link.dropped_reply_bytes for link in healed.links):
+        yield f"no reply was lost on {listed(healed.targets)}; {MORE_TRAFFIC}"
+
+
+def _lost_reply_words(healed: FaultEvent) -> str:
+    sent = sum(link.request_bytes for link in healed.links)
+    lost = sum(link.dropped_reply_bytes for link in healed.links)
+    return f"{lost} bytes of replies were lost, to {sent} bytes of requests sent while it was on"
+
+
+_PROOFS: Final[Mapping[Proof, tuple[Lacks, Words]]] = {
+    Proof.SILENCE: (_lacks_silence, _silence_words),
+    Proof.LOST_REPLY: (_lacks_lost_reply, _lost_reply_words),
+    Proof.DEATH: (node_landing.lacks_death, node_landing.death_words),
+    Proof.CRASH: (node_landing.lacks_crash, node_landing.crash_words),
+    Proof.RESTART: (node_landing.lacks_restart, node_landing.restart_words),
+    Proof.PAUSE: (node_landing.lacks_pause, node_landing.pause_words),
+    Proof.SESSIONS: (node_landing.lacks_sessions, node_landing.sessions_words),
+    Proof.LOCKS: (node_landing.lacks_locks, node_landing.locks_words),
+}
+"""Held complete by a test that lets every proof land."""

@@ -113,20 +113,24 @@ def _fault_lines(window: FaultWindow) -> Iterator[_Line]:
 
 
 def _process_words(event: ProcessEvent) -> str:
-    detail = f": {event.detail}" if event.detail else ""
     match event.change:
         case ProcessChange.STARTED:
-            return f"is started{detail}"
+            words = "is started"
         case ProcessChange.READY:
-            return f"is ready again{detail}"
+            words = "is ready again"
         case ProcessChange.KILLED:
-            return f"is killed by the fault{detail}"
+            words = "is killed by the fault"
         case ProcessChange.DIED:
-            return f"dies{detail}"
+            words = "dies"
         case ProcessChange.STOPPED:
-            return f"is stopped{detail}"
+            words = "is stopped"
+        case ProcessChange.PAUSED:
+            words = "is paused by the fault"
+        case ProcessChange.RESUMED:
+            words = "goes on"
         case _:
             assert_never(event.change)
+    return f"{words}: {event.detail}" if event.detail else words
 
 
 def _ending(ledger: Ledger, tx: str) -> Iterator[_Line]:

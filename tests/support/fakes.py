@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dtx.core.errors import ProvisionError
 from dtx.core.history import FaultEvent, FaultPhase, HistoryEntry, ProcessEvent
-from dtx.core.ports import CrashReached, Death, DroppedBytes, LinkTraffic, Stream, Toxic
+from dtx.core.ports import (
+    CleanStop,
+    CrashReached,
+    Death,
+    DroppedBytes,
+    EndedSessions,
+    HeldRows,
+    LinkTraffic,
+    Stream,
+    Toxic,
+)
 
 MS = 1_000_000
 
@@ -83,6 +93,7 @@ class FakeLinks:
         self._cut_ns: dict[str, int] = {}
         self._replies_lost: dict[str, int] = {}
         self._dropped_from_ns: dict[str, int] = {}
+        self._mute_ns: dict[tuple[str, Stream], int] = {}
         self.connections = dict.fromkeys(names, connections)
         self.ack_delay_ms = 0
         self.drop_delay_ms = 0
@@ -128,12 +139,24 @@ class FakeLinks:
             self._replies_lost[link] = (self._timer.now_ns() - cut_ns) // MS * 20
             self._dropped_from_ns[link] = self._timer.now_ns() + self.drop_delay_ms * MS
 
+    def mute(self, link: str, stream: Stream) -> None:
+        """Nothing comes on this stream any more, as from a process that is stopped."""
+        self._mute_ns[link, stream] = self._timer.now_ns()
+
+    def unmute(self, link: str) -> None:
+        for stream in Stream:
+            self._mute_ns.pop((link, stream), None)
+
     def _traffic(self, name: str) -> LinkTraffic:
         now = self._timer.now_ns()
-        ms = 0 if self.is_idle else (now - self._since_ns) // MS
+        sent_ns = min(now, self._mute_ns.get((name, Stream.REQUESTS), now))
+        ms = 0 if self.is_idle else (sent_ns - self._since_ns) // MS
         acknowledged_ns = now - self.ack_delay_ms * MS
         if name in self._cut_ns and self._cuts(name, Stream.REPLIES) and not self.leaks:
             acknowledged_ns = min(acknowledged_ns, self._cut_ns[name])
+        acknowledged_ns = min(
+            acknowledged_ns, self._mute_ns.get((name, Stream.REPLIES), acknowledged_ns)
+        )
         reply_ms = 0 if self.is_idle else max(0, acknowledged_ns - self._since_ns) // MS
         return LinkTraffic(
             connections=self.connections[name], request_bytes=ms * 10, reply_bytes=reply_ms * 20
@@ -154,6 +177,10 @@ class FakeNodes:
         self.start_takes_s = 0.5
         self.failing_starts = 0
         self.keeps_connections = False
+        self.leaks = False
+        self.refuse_pause = False
+        self.killed_at_stop = 0
+        self.paused: set[str] = set()
         self.calls: list[str] = []
 
     def names(self) -> Sequence[str]:
@@ -169,6 +196,28 @@ class FakeNodes:
             for link in self.links_of(node):
                 self._links.connections[link] = 0
         return Death(processes=4)
+
+    def stop(self, node: str) -> CleanStop:
+        self.kill(node)
+        self.calls[-1] = f"stop {node}"
+        return CleanStop(processes=4, killed=self.killed_at_stop)
+
+    def pause(self, node: str) -> int:
+        self.calls.append(f"pause {node}")
+        if self.refuse_pause:
+            raise TimeoutError("process 7 does not stop")
+        self.paused.add(node)
+        for link in self.links_of(node):
+            is_source = link.startswith(f"{node}->")
+            if not self.leaks:
+                self._links.mute(link, Stream.REQUESTS if is_source else Stream.REPLIES)
+        return 4
+
+    def resume(self, node: str) -> None:
+        self.calls.append(f"resume {node}")
+        self.paused.discard(node)
+        for link in self.links_of(node):
+            self._links.unmute(link)
 
     def start(self, node: str) -> None:
         self.calls.append(f"start {node}")
@@ -208,3 +257,49 @@ class FakeCrashPoints:
         self._reached[worker] = CrashReached(tx=tx)
         if self.kills:
             self._nodes.alive.discard(worker)
+
+
+class FakeSessions:
+    """Three sessions, one of which is busy; they connect anew at once."""
+
+    def __init__(self) -> None:
+        self.now_busy = 1
+        self.calls: list[str] = []
+        self.refuse = False
+
+    def count(self, database: str) -> int:
+        del database
+        if self.refuse:
+            raise ProvisionError("no answer")
+        return 3
+
+    def end(self, database: str, within_s: float) -> EndedSessions:
+        del within_s
+        self.calls.append(f"end {database}")
+        if self.refuse:
+            raise ProvisionError("no answer")
+        return EndedSessions(sessions=3, busy=self.now_busy)
+
+
+class FakeRowLocks:
+    """Tables of ten rows, for which sessions 7 and 8 wait."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str | None] = {}
+        self.waiters = frozenset({7, 8})
+        self.calls: list[str] = []
+        self.refuse: set[str] = set()
+
+    def hold(self, database: str, table: str | None) -> HeldRows:
+        self.calls.append(f"hold {database}")
+        if database in self.refuse:
+            raise ProvisionError(f"{database} refuses")
+        self.held[database] = table
+        return HeldRows(table=table or "accounts", rows=10)
+
+    def waiting(self, database: str) -> frozenset[int]:
+        return self.waiters if database in self.held else frozenset()
+
+    def release(self, database: str) -> None:
+        self.calls.append(f"release {database}")
+        self.held.pop(database, None)

@@ -186,8 +186,16 @@ LOSSY_LINK = LinkEvidence(
     dropped_reply_bytes=300,
 )
 KILLED_NODE = NodeEvidence(
+    node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5, forced=3
+)
+RESTARTED_NODE = NodeEvidence(
     node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5
 )
+PAUSED_NODE = NodeEvidence(
+    node="payments", processes=3, connections=2, silenced=2, held_bytes=70, resumed_after_s=2.0
+)
+LOCKED_NODE = NodeEvidence(node="payments-db", table="accounts", rows=20, waiters=3)
+ENDED_SESSIONS = NodeEvidence(node="payments-db", connections=4, sessions=9, busy=2)
 CRASHED_NODE = NodeEvidence(node="payments", is_crash_reached=True, tx="t0001")
 
 
@@ -368,6 +376,10 @@ class RunBuilder:
             Proof.LOST_REPLY: "lose-reply",
             Proof.DEATH: "kill",
             Proof.CRASH: "crash-at",
+            Proof.RESTART: "restart",
+            Proof.PAUSE: "pause",
+            Proof.SESSIONS: "terminate-backends",
+            Proof.LOCKS: "lock",
         }[proof]
         self.windows.append(
             Window(

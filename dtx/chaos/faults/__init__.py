@@ -4,13 +4,29 @@ from types import MappingProxyType
 from typing import Final
 
 from dtx.chaos.fault import Fault
-from dtx.chaos.faults import crash_at, kill, lose_reply, none, partition
+from dtx.chaos.faults import (
+    crash_at,
+    kill,
+    lock,
+    lose_reply,
+    none,
+    partition,
+    pause,
+    restart,
+    terminate_backends,
+    zombie,
+)
 
 _ALL: Final[tuple[Fault, ...]] = (
     partition.FAULT,
     lose_reply.FAULT,
     kill.FAULT,
     crash_at.FAULT,
+    restart.FAULT,
+    pause.FAULT,
+    zombie.FAULT,
+    terminate_backends.FAULT,
+    lock.FAULT,
 )
 
 FAULTS: Final = MappingProxyType({fault.name: fault for fault in _ALL})

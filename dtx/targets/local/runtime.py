@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtx.core.errors import ProvisionError
-from dtx.core.ports import Death
+from dtx.core.ports import CleanStop, Death
 from dtx.targets import process_tree, side_by_side
 from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
 from dtx.targets.local import shared_memory
@@ -70,23 +70,29 @@ class LocalServer:
 
     def kill(self) -> Death:
         """SIGKILL the tree: all descendants, and all that work in its folder (orphaned backends)."""
-        process = self._process
-        if process is None:
+        if self._process is None:
             return Death(processes=0)
-
-        def members() -> set[int]:
-            found = process_tree.working_below(self._folder)
-            # Once it was waited for, its pid may be somebody else's.
-            return (
-                found
-                if process.poll() is not None
-                else found | process_tree.descendants(process.pid)
-            )
-
-        killed = process_tree.kill_all(members)
+        killed = process_tree.kill_all(self._members)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5)
+            self._process.wait(timeout=5)
         return Death(processes=killed)
+
+    def shut_down(self, within_s: float) -> CleanStop:
+        """SIGINT to the first process, which takes its children along; whoever is left after that is killed."""
+        processes = len(self._members())
+        if self.is_alive() and self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=within_s)
+        return CleanStop(processes=processes, killed=self.kill().processes)
+
+    def pause(self) -> int:
+        """SIGSTOP the tree, as `kill` finds it."""
+        return process_tree.stop_all(self._members)
+
+    def resume(self) -> None:
+        """SIGCONT the tree."""
+        process_tree.continue_all(self._members)
 
     def stop(self) -> None:
         """End it for good: its first process first, which takes its children along, then whoever is left.
@@ -110,6 +116,13 @@ class LocalServer:
             lines = self._log.read_text(errors="replace").splitlines()
             return "\n".join(lines[-LAST_LINES:])
         return ""
+
+    def _members(self) -> set[int]:
+        found = process_tree.working_below(self._folder)
+        # Once it was waited for, its pid may be somebody else's.
+        if self._process is None or self._process.poll() is not None:
+            return found
+        return found | process_tree.descendants(self._process.pid)
 
 
 class LocalRuntime:

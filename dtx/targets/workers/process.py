@@ -13,7 +13,7 @@ from pathlib import Path
 from dtx.config.model import Reference, Worker
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, ProvisionError
-from dtx.core.ports import Death
+from dtx.core.ports import CleanStop, Death
 from dtx.targets import process_tree
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
 from dtx.targets.workers.logs import LAST_LINES, LogCollector
@@ -88,33 +88,31 @@ class WorkerProcess:
 
     def kill(self) -> Death:
         """SIGKILL the whole tree, until none of it is left."""
-        process = self._process
-        if process is None:
+        if self._process is None:
             return Death(processes=0)
-
-        def members() -> set[int]:
-            found = process_tree.marked(NODE_VARIABLE, self._mark)
-            # Once it was waited for, its pid may be somebody else's.
-            return (
-                found
-                if process.poll() is not None
-                else found | process_tree.descendants(process.pid)
-            )
-
-        killed = process_tree.kill_all(members)
-        process.wait(timeout=5)
+        killed = process_tree.kill_all(self._members)
+        self._process.wait(timeout=5)
         return Death(processes=killed)
 
-    def stop(self) -> None:
+    def stop(self, within_s: float = STOP_WITHIN_S) -> CleanStop:
         """End it as an operator would (SIGTERM), then whatever is left by SIGKILL."""
         if self._process is None:
-            return
+            return CleanStop(processes=0, killed=0)
+        processes = len(self._members())
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=STOP_WITHIN_S)
-        self.kill()
+                self._process.wait(timeout=within_s)
+        return CleanStop(processes=processes, killed=self.kill().processes)
+
+    def pause(self) -> int:
+        """SIGSTOP the whole tree, as `kill` finds it."""
+        return process_tree.stop_all(self._members)
+
+    def resume(self) -> None:
+        """SIGCONT the whole tree."""
+        process_tree.continue_all(self._members)
 
     def is_alive(self) -> bool:
         """Whether the program runs."""
@@ -127,6 +125,13 @@ class WorkerProcess:
             return ""
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         return f"ended with {how}; {self._output(LAST_WORDS)}"
+
+    def _members(self) -> set[int]:
+        found = process_tree.marked(NODE_VARIABLE, self._mark)
+        # Once it was waited for, its pid may be somebody else's.
+        if self._process is None or self._process.poll() is not None:
+            return found
+        return found | process_tree.descendants(self._process.pid)
 
     def _environment(self) -> dict[str, str]:
         own = {name: value.render(self._resolve) for name, value in self.worker.env.items()}

@@ -15,6 +15,7 @@ from dtx.verify.words import count, listed
 NAME: Final = "death"
 CLAIM: Final = "no worker and no database dies that no fault killed"
 
+_ENDS_NODES = frozenset({Proof.DEATH, Proof.CRASH, Proof.RESTART})
 _NOTICE_NS = 1_000_000_000
 """The thread that notices a death and the one that records the fault may be this far apart."""
 
@@ -52,7 +53,7 @@ def judge(ledger: Ledger) -> Judgement:
 def _is_explained(event: ProcessEvent, windows: Iterable[FaultWindow]) -> bool:
     return any(
         window.injected is not None
-        and window.plan.proof in {Proof.DEATH, Proof.CRASH}
+        and window.plan.proof in _ENDS_NODES
         and event.node in window.targets
         and window.begin_ns - _NOTICE_NS <= event.at_ns <= window.end_ns + _NOTICE_NS
         for window in windows

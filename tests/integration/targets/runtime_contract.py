@@ -153,6 +153,63 @@ class RuntimeContract:
             postgres.start()
         wait_for_queries(postgres)
 
+    def test_paused_server_commits_nothing_and_finishes_what_it_was_doing_once_resumed(
+        self, postgres: ServerProcess
+    ) -> None:
+        query(postgres, "create table kept (id int)")
+        with psycopg.connect(
+            host=postgres.address.host, port=postgres.address.port, user=USER, dbname="postgres"
+        ) as session:
+            session.execute("insert into kept values (1)")
+            # The session's process, not the first one alone: that would let it commit.
+            assert postgres.pause() >= 5
+            with ThreadPoolExecutor(1) as pool:
+                commit = pool.submit(session.commit)
+                with pytest.raises(TimeoutError):
+                    commit.result(timeout=0.3)
+                assert postgres.is_alive(), "a stopped server is not dead"
+                postgres.resume()
+                commit.result(timeout=5)
+        assert query(postgres, "select id from kept") == [(1,)]
+
+    def test_pause_and_resume_twice_are_as_once(self, postgres: ServerProcess) -> None:
+        assert postgres.pause() == postgres.pause()
+        postgres.resume()
+        postgres.resume()
+        assert query(postgres, "select 1") == [(1,)]
+
+    def test_paused_server_can_be_killed(self, postgres: ServerProcess) -> None:
+        postgres.pause()
+        assert postgres.kill().processes >= 4
+        assert not postgres.is_alive()
+        postgres.resume()
+        assert not postgres.is_alive()
+
+    def test_server_that_is_shut_down_ends_by_itself_and_tells_its_sessions(
+        self, postgres: ServerProcess
+    ) -> None:
+        query(postgres, "create table kept as select 42 as answer")
+        session = psycopg.connect(
+            host=postgres.address.host, port=postgres.address.port, user=USER, dbname="postgres"
+        )
+        session.execute("insert into kept values (43)")
+        stopped = postgres.shut_down(10)
+        assert stopped.processes >= 5
+        assert stopped.killed == 0
+        assert not postgres.is_alive()
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            session.execute("select 1")
+        postgres.start()
+        wait_for_queries(postgres)
+        assert query(postgres, "select answer from kept") == [(42,)]
+
+    def test_server_that_does_not_shut_down_in_time_is_killed(
+        self, postgres: ServerProcess
+    ) -> None:
+        postgres.pause()
+        assert postgres.shut_down(1).killed >= 4
+        assert not postgres.is_alive()
+
     def test_last_output_is_what_the_server_wrote(self, postgres: ServerProcess) -> None:
         assert "ready to accept connections" in postgres.last_output()
 

@@ -13,7 +13,7 @@ import pytest
 
 from dtx.core.errors import ConfigError, DtxError, ProvisionError
 from dtx.core.exit_codes import ExitCode
-from dtx.core.ports import Death
+from dtx.core.ports import CleanStop, Death
 from dtx.targets import postgres
 from dtx.targets.cluster import DATABASE, USER
 from dtx.targets.local.runtime import LocalRuntime
@@ -375,6 +375,16 @@ class Mute:
 
     def kill(self) -> Death:
         return Death(processes=0)
+
+    def shut_down(self, within_s: float) -> CleanStop:
+        del within_s
+        return CleanStop(processes=0, killed=0)
+
+    def pause(self) -> int:
+        return 0
+
+    def resume(self) -> None:
+        pass
 
     def start(self) -> None:
         pass

@@ -131,6 +131,108 @@ class TestMarked:
         assert eventually(lambda: len(process_tree.marked(MARK, mark)) == 2)
 
 
+def states(pids: set[int]) -> set[str]:
+    return {process_tree._stat(pid)[0] for pid in pids}
+
+
+FORKING = """
+import os, time
+for _ in range(300):
+    if os.fork() == 0:
+        os.setsid()
+        os.fork()
+        time.sleep(20)
+        os._exit(0)
+    time.sleep(0.002)
+time.sleep(20)
+"""
+"""Bounded: some hundred children, each of which forks once more and leaves the session."""
+
+
+class TestStopAll:
+    def test_tree_is_stopped_whole_and_goes_on(self, stack: ExitStack, mark: str) -> None:
+        root = start(stack, mark, ["sh", "-c", "sh -c 'setsid sleep 60 & wait' & wait"])
+
+        def members() -> set[int]:
+            return process_tree.descendants(root.pid)
+
+        assert eventually(lambda: len(members()) == 3)
+        assert process_tree.stop_all(members) == 3
+        assert states(members()) == {"T"}
+        assert all(process_tree.is_stopped(pid) for pid in members())
+        assert process_tree.continue_all(members) == 3
+        assert states(members()) == {"S"}
+
+    def test_tree_that_keeps_forking_is_stopped(self, stack: ExitStack, mark: str) -> None:
+        start(stack, mark, [sys.executable, "-I", "-S", "-c", FORKING])
+
+        def members() -> set[int]:
+            return process_tree.marked(MARK, mark)
+
+        assert eventually(lambda: len(members()) > 20)
+        stopped = process_tree.stop_all(members)
+        assert states(members()) == {"T"}
+        assert not eventually(lambda: len(members()) != stopped, within_s=0.1)
+        process_tree.continue_all(members)
+        assert eventually(lambda: len(members()) > stopped)
+
+    def test_parent_of_a_vfork_whose_child_was_stopped_counts_as_stopped(
+        self, stack: ExitStack, mark: str
+    ) -> None:
+        # The child of a vfork is stopped before its exec; its parent sleeps uninterruptibly, SIGSTOP or not.
+        vfork = (
+            "import ctypes, os, signal\n"
+            "if ctypes.PyDLL(None).vfork() == 0:\n"
+            "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+            "    os._exit(0)\n"
+        )
+        root = start(stack, mark, [sys.executable, "-I", "-S", "-c", vfork])
+
+        def members() -> set[int]:
+            return process_tree.descendants(root.pid)
+
+        assert eventually(lambda: states(members()) == {"D", "T"})
+        assert process_tree.stop_all(members, within_s=1) == 2
+        process_tree.continue_all(members)
+        assert eventually(lambda: not members()), "both went on to their end"
+
+    def test_every_thread_of_a_process_is_stopped(self, stack: ExitStack, mark: str) -> None:
+        threads = (
+            "import threading, time\n"
+            "for _ in range(3):\n"
+            "    threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        )
+        process = start(stack, mark, [sys.executable, "-I", "-S", "-c", threads])
+        tasks = Path(f"/proc/{process.pid}/task")
+        assert eventually(lambda: len(list(tasks.iterdir())) == 4)
+        assert process_tree.stop_all(lambda: {process.pid}) == 1
+        assert {process_tree._stat(f"{process.pid}/task/{t.name}")[0] for t in tasks.iterdir()} == {
+            "T"
+        }
+
+    def test_nobody_is_stopped_twice_or_resumed_who_is_gone(
+        self, stack: ExitStack, mark: str
+    ) -> None:
+        process = start(stack, mark, ["sleep", "60"])
+        assert process_tree.stop_all(lambda: {process.pid}) == 1
+        assert process_tree.stop_all(lambda: {process.pid}) == 1
+        process.kill()
+        process.wait()
+        assert process_tree.stop_all(lambda: {process.pid}) == 0
+        assert process_tree.continue_all(lambda: {process.pid}) == 0
+
+    def test_members_that_do_not_stop_are_named(
+        self, stack: ExitStack, mark: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = start(stack, mark, ["sleep", "60"])
+        monkeypatch.setattr(process_tree, "_signal_all", lambda pids, number: None)
+        with pytest.raises(TimeoutError, match=f"{process.pid}.* do not stop"):
+            process_tree.stop_all(lambda: {process.pid}, within_s=0.01)
+
+    def test_caller_spares_itself(self) -> None:
+        assert process_tree.stop_all(lambda: {os.getpid()}) == 0
+
+
 class TestKillAll:
     def test_count_is_that_of_the_killed(self, stack: ExitStack, mark: str) -> None:
         root = start(stack, mark, ["sh", "-c", "sleep 60 & sleep 60 & wait"])
@@ -139,19 +241,7 @@ class TestKillAll:
         assert root.wait() == -signal.SIGKILL
 
     def test_tree_that_keeps_forking_is_killed(self, stack: ExitStack, mark: str) -> None:
-        # Bounded: some hundred children, each of which forks once more and leaves the session.
-        forking = (
-            "import os, time\n"
-            "for _ in range(300):\n"
-            "    if os.fork() == 0:\n"
-            "        os.setsid()\n"
-            "        os.fork()\n"
-            "        time.sleep(20)\n"
-            "        os._exit(0)\n"
-            "    time.sleep(0.002)\n"
-            "time.sleep(20)\n"
-        )
-        start(stack, mark, [sys.executable, "-I", "-S", "-c", forking])
+        start(stack, mark, [sys.executable, "-I", "-S", "-c", FORKING])
         assert eventually(lambda: len(process_tree.marked(MARK, mark)) > 20)
         process_tree.kill_all(lambda: process_tree.marked(MARK, mark))
         assert not eventually(lambda: process_tree.marked(MARK, mark), within_s=0.1)

@@ -20,7 +20,7 @@ from .local_here import eventually
 GONE_WITHIN_S = 3.0
 
 HARNESS = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from pathlib import Path
 from dtx.targets.reaper_client import Reaper
 
@@ -34,6 +34,9 @@ marked = os.environ | {"DTX_RUN": run_id}
 subprocess.Popen(["sleep", "60"], env=marked)
 subprocess.Popen(["sleep", "60"], env=marked, start_new_session=True)
 subprocess.Popen(["sleep", "60"], cwd=folder / "db", start_new_session=True)
+# As in a pause: whoever dies meanwhile, nobody resumes it.
+stopped = subprocess.Popen(["sleep", "60"], env=marked)
+stopped.send_signal(signal.SIGSTOP)
 # What was being started when the harness died: it has no mark yet, and gets it after the first pass.
 late = f"sleep 0.25; exec env DTX_RUN={run_id} sleep 61"
 subprocess.Popen(["sh", "-c", late], start_new_session=True)
@@ -67,7 +70,9 @@ def test_killed_harness_leaves_no_process_and_no_folder(run_id: str, folder: Pat
         assert harness.stdout is not None
         word, reaper = harness.stdout.readline().split()
         assert word == b"ready"
-        assert len(process_tree.marked(RUN_VARIABLE, run_id)) == 2
+        marked = process_tree.marked(RUN_VARIABLE, run_id)
+        assert len(marked) == 3
+        assert eventually(lambda: sum(map(process_tree.is_stopped, marked)) == 1)
         assert len(process_tree.working_below(folder)) == 1
         began = time.monotonic()
         harness.kill()

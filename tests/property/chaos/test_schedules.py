@@ -29,7 +29,12 @@ times = st.one_of(
 )
 faults = st.one_of(
     st.tuples(st.sampled_from(("partition", "lose-reply")), st.sampled_from(LINK_SCOPES)),
-    st.tuples(st.just("kill"), st.sampled_from(SCOPES)),
+    st.tuples(st.sampled_from(("kill", "restart", "pause")), st.sampled_from(SCOPES)),
+    st.tuples(
+        st.sampled_from(("terminate-backends", "lock:busiest")),
+        st.sampled_from(("", "@*", "@payments-db", "@databases")),
+    ),
+    st.tuples(st.just("zombie"), st.sampled_from(("", "@*", "@orders", "@workers"))),
     st.tuples(st.sampled_from([f"crash-at:{p}" for p in POINTS]), st.just("")),
 )
 texts = st.lists(st.tuples(faults, times).map(lambda t: "".join(t[0]) + t[1]), max_size=4)
@@ -41,7 +46,8 @@ def schedule_of(parts: Sequence[str], seed: int) -> Schedule | None:
     try:
         return parse_schedule(parts, SYSTEM, seed=seed, duration_s=DURATION_S)
     except UsageError as error:
-        if "already hurt" not in error.message:
+        is_too_late = any("zombie" in part for part in parts) and "would end" in error.message
+        if "already hurt" not in error.message and not is_too_late:
             raise
         return None
 

@@ -15,12 +15,16 @@ from dtx.core.verdict import Status
 from dtx.verify.registry import CHECKERS
 from tests.support.histories import (
     CRASHED_NODE,
+    ENDED_SESSIONS,
     HELD_LINK,
     INVENTORY,
     KILLED_NODE,
+    LOCKED_NODE,
     LOSSY_LINK,
     MONEY,
+    PAUSED_NODE,
     PAYMENTS,
+    RESTARTED_NODE,
     STEPS,
     STOCK,
     RunBuilder,
@@ -34,6 +38,10 @@ FAULTS = {
     Proof.LOST_REPLY: {"links": [LOSSY_LINK]},
     Proof.DEATH: {"nodes": [KILLED_NODE]},
     Proof.CRASH: {"nodes": [CRASHED_NODE]},
+    Proof.RESTART: {"nodes": [RESTARTED_NODE]},
+    Proof.PAUSE: {"nodes": [PAUSED_NODE]},
+    Proof.SESSIONS: {"nodes": [ENDED_SESSIONS]},
+    Proof.LOCKS: {"nodes": [LOCKED_NODE]},
 }
 
 

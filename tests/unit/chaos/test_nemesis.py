@@ -78,6 +78,8 @@ def test_a_recorder_that_fails_does_not_keep_a_fault_from_healing() -> None:
         links=world.links,
         nodes=world.nodes,
         crash_points=world.crash_points,
+        sessions=world.sessions,
+        row_locks=world.row_locks,
         recorder=Full(),
         in_flight=world.in_flight,
     )

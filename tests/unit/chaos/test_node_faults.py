@@ -1,4 +1,4 @@
-"""Windows of kill and crash-at: deaths, restarts, evidence."""
+"""Windows of kill, restart, pause and crash-at: ends, restarts, evidence."""
 
 import pytest
 
@@ -69,6 +69,82 @@ def test_a_node_that_does_not_come_back_is_not_healed(world: World) -> None:
     assert not healed.is_healed
     assert "payments-db did not become ready" in healed.error
     assert [c for c in world.nodes.calls if c == "start payments"], "the other one was tried too"
+
+
+def test_a_restarted_node_is_stopped_for_the_window_and_healed_when_ready(world: World) -> None:
+    healed = world.run("restart", "payments-db", at_s=1, until_s=2)
+    assert world.recorder.processes()[0] == ("payments-db", "stopped", "cleanly")
+    assert [change for _, change, _ in world.recorder.processes()[1:]] == ["started", "ready"]
+    assert healed.is_healed
+    (evidence,) = healed.nodes
+    assert (evidence.processes, evidence.forced) == (4, 0)
+    assert (evidence.connections, evidence.silenced) == (3, 3)
+    assert evidence.restarted_after_s == pytest.approx(1.5)
+    assert world.nodes.calls == ["stop payments-db", "start payments-db"]
+
+
+def test_a_node_that_had_to_be_killed_was_not_stopped_cleanly(world: World) -> None:
+    world.nodes.killed_at_stop = 2
+    (evidence,) = world.run("restart", "payments").nodes
+    assert evidence.forced == 2
+    assert "2 of 4 processes did not end" in world.recorder.processes()[0][2]
+
+
+def test_a_paused_node_is_stopped_for_the_window_and_goes_on(world: World) -> None:
+    paused: list[str] = []
+    world.timer.at(world.seconds(2), lambda: paused.extend(world.nodes.paused))
+    healed = world.run("pause", "payments", at_s=1, until_s=3)
+    assert paused == ["payments"]
+    assert world.nodes.calls == ["pause payments", "resume payments"]
+    assert [change for _, change, _ in world.recorder.processes()] == ["paused", "resumed"]
+    assert healed.is_healed
+    (evidence,) = healed.nodes
+    assert (evidence.processes, evidence.connections, evidence.silenced) == (4, 6, 6)
+    assert evidence.resumed_after_s == pytest.approx(2.0, abs=0.01)
+    assert evidence.held_bytes == 20_000, "10 bytes a ms from orders, for two seconds"
+    assert evidence.resumed_bytes > 0
+
+
+def test_a_paused_node_with_nothing_to_do_says_nothing_afterwards(world: World) -> None:
+    world.links.is_idle = True
+    healed = world.run("pause", "payments", at_s=1, until_s=3)
+    (evidence,) = healed.nodes
+    assert (evidence.silenced, evidence.held_bytes, evidence.resumed_bytes) == (6, 0, 0)
+    assert healed.at_ns <= world.seconds(3.6), "it is not waited for for ever"
+
+
+def test_a_paused_node_that_goes_on_speaking_was_not_silent(world: World) -> None:
+    world.nodes.leaks = True
+    (evidence,) = world.run("pause", "payments").nodes
+    assert (evidence.connections, evidence.silenced) == (6, 0)
+
+
+def test_what_a_node_said_before_its_pause_is_acknowledged_late_and_does_not_count(
+    world: World,
+) -> None:
+    world.links.ack_delay_ms = 40
+    (evidence,) = world.run("pause", "payments-db").nodes
+    assert (evidence.connections, evidence.silenced) == (3, 3)
+
+
+def test_a_node_that_could_not_be_stopped_whole_is_resumed(world: World) -> None:
+    world.nodes.refuse_pause = True
+    healed = world.run("pause", "payments")
+    assert "process 7 does not stop" in healed.error
+    assert world.nodes.calls == ["pause payments", "resume payments"]
+
+
+def test_a_node_is_resumed_though_its_links_can_not_be_read(world: World) -> None:
+    def broken() -> None:
+        raise OSError("no netlink")
+
+    world.timer.at(
+        world.seconds(2),
+        lambda: setattr(world.links, "traffic", broken),
+    )
+    healed = world.run("pause", "payments", "orders")
+    assert "no netlink" in healed.error
+    assert not world.nodes.paused
 
 
 def test_a_worker_that_crashed_comes_back_after_a_second_and_ends_the_window(world: World) -> None:

@@ -83,6 +83,49 @@ def test_a_kill_with_scope_draws_one_of_it(scope: str, nodes: set[str]) -> None:
     assert drawn == {(node,) for node in nodes}
 
 
+@pytest.mark.parametrize("fault", ["pause", "restart"])
+def test_pause_and_restart_draw_one_of_all_nodes(fault: str) -> None:
+    drawn = {one(fault, seed=seed).targets for seed in range(60)}
+    assert drawn == {(node,) for node in SYSTEM.nodes}
+
+
+def test_a_zombie_is_a_coordinator_or_a_worker_of_its_scope() -> None:
+    assert one("zombie").targets == ("orders",)
+    drawn = {one("zombie@*", seed=seed).targets for seed in range(60)}
+    assert drawn == {(worker,) for worker in SYSTEM.workers}
+
+
+@pytest.mark.parametrize(
+    ("text", "at_s", "until_s"),
+    [
+        ("restart", 2.5, 3.5),
+        ("restart,at=9s", 9, 10),
+        ("restart,for=4s", 2.5, 6.5),
+        ("zombie", 2.5, 8.5),
+        ("zombie,at=4s", 4, 10),
+        ("zombie,for=8s", 2, 10),
+        ("pause", 2.5, 7.5),
+    ],
+)
+def test_a_fault_with_a_length_of_its_own_holds_for_it(
+    text: str, at_s: float, until_s: float
+) -> None:
+    window = one(text)
+    assert [window.at_s, window.until_s] == pytest.approx([at_s, until_s])
+
+
+@pytest.mark.parametrize("fault", ["terminate-backends", "lock:busiest"])
+def test_faults_inside_a_database_draw_one_of_all(fault: str) -> None:
+    drawn = {one(fault, seed=seed).targets for seed in range(40)}
+    assert drawn == {(name,) for name in SYSTEM.databases}
+
+
+def test_a_table_is_locked_in_the_database_that_is_named() -> None:
+    window = one("lock:accounts@payments-db")
+    assert (window.targets, window.arg) == (("payments-db",), "accounts")
+    assert describe(window) == "lock:accounts of payments-db from 2.5 s to 7.5 s"
+
+
 def test_a_node_named_like_an_aggregate_wins() -> None:
     renamed = SYSTEM.workers["payments"]
     workers = {**SYSTEM.workers, "coordinator": renamed}
@@ -149,6 +192,15 @@ def test_overlapping_draws_avoid_each_other() -> None:
         ("crash-at:after-debit-before-log@payments", "no worker in @payments", "orders"),
         ("kill:hard", "takes no argument", "write kill"),
         ("kill@orders->payments", "is a link", "name one of"),
+        ("zombie@payments-db", "is no worker", "pause@payments-db"),
+        ("zombie,at=5s", "would end at 11 s", "--duration"),
+        ("pause@orders+restart@orders,for=5s", "orders is already hurt", "another scope"),
+        ("terminate-backends@orders", "no database of shop is in @orders", "payments-db"),
+        ("lock", "needs a table of the database", "dtx show"),
+        ("lock:accounts", "which database has the table accounts?", "lock:accounts@orders-db"),
+        ("lock:accounts@databases", "which database has", "lock:busiest"),
+        ("lock:busiest@orders", "no database of shop is in @orders", "payments-db"),
+        ("lock:busiest@orders-db+kill@orders-db", "orders-db is already hurt", "another scope"),
         ("kill@", "nothing stands behind the @", "grammar"),
         ("", "name is missing", "grammar"),
         ("kill+", "name is missing", "grammar"),
@@ -194,6 +246,13 @@ def test_an_aggregate_that_is_empty_is_refused() -> None:
     system = order_system(coordinator=None)
     with pytest.raises(UsageError, match="shop has none"):
         parse_schedule(["kill@coordinator"], system, seed=1, duration_s=10)
+
+
+def test_a_zombie_without_a_coordinator_wants_a_name() -> None:
+    system = order_system(coordinator=None)
+    with pytest.raises(UsageError, match="no worker of shop has the role coordinator") as caught:
+        parse_schedule(["zombie"], system, seed=1, duration_s=10)
+    assert "zombie@orders" in caught.value.hint
 
 
 def test_a_link_fault_on_a_system_without_inner_links_is_refused() -> None:

@@ -13,6 +13,8 @@ from tests.support.fakes import (
     FakeLinks,
     FakeNodes,
     FakeRecorder,
+    FakeRowLocks,
+    FakeSessions,
     FakeTimer,
 )
 from tests.support.systems import CRASH_POINTS, FIVE_LINKS
@@ -31,6 +33,8 @@ class World:
         names = [*(f"{name}-db" for name in CRASH_POINTS), *CRASH_POINTS]
         self.nodes = FakeNodes(self.timer, self.links, names)
         self.crash_points = FakeCrashPoints(self.nodes)
+        self.sessions = FakeSessions()
+        self.row_locks = FakeRowLocks()
         self.start_ns = self.timer.now_ns()
 
     @property
@@ -39,6 +43,8 @@ class World:
             links=self.links,
             nodes=self.nodes,
             crash_points=self.crash_points,
+            sessions=self.sessions,
+            row_locks=self.row_locks,
             recorder=self.recorder,
             in_flight=self.in_flight,
         )

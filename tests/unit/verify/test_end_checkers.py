@@ -2,7 +2,7 @@
 
 import pytest
 
-from dtx.core.history import ProcessChange, QuietEvent
+from dtx.core.history import NodeEvidence, ProcessChange, QuietEvent
 from dtx.core.observation import ResidueRow
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
@@ -10,7 +10,9 @@ from tests.support.histories import (
     CRASHED_NODE,
     HELD_LINK,
     KILLED_NODE,
+    PAUSED_NODE,
     PAYMENTS,
+    RESTARTED_NODE,
     RunBuilder,
     check_of,
     mono,
@@ -108,9 +110,15 @@ def test_death_that_no_fault_explains_convicts(run: RunBuilder) -> None:
     )
 
 
-@pytest.mark.parametrize("proof", [Proof.DEATH, Proof.CRASH])
-def test_death_by_a_fault_is_explained(run: RunBuilder, proof: Proof) -> None:
-    node = KILLED_NODE if proof is Proof.DEATH else CRASHED_NODE
+@pytest.mark.parametrize(
+    ("proof", "node"),
+    [
+        (Proof.DEATH, KILLED_NODE),
+        (Proof.CRASH, CRASHED_NODE),
+        (Proof.RESTART, RESTARTED_NODE),
+    ],
+)
+def test_death_by_a_fault_is_explained(run: RunBuilder, proof: Proof, node: NodeEvidence) -> None:
     run.fault(proof, 2.0, 4.0, nodes=[node])
     run.process("payments", ProcessChange.DIED, 3.0)
     assert run.judge().status is Status.HOLDS
@@ -129,6 +137,18 @@ def test_link_fault_does_not_explain_a_death(run: RunBuilder) -> None:
     run.fault(Proof.SILENCE, links=[HELD_LINK])
     run.process("orders->payments", ProcessChange.DIED, 3.0)
     assert run.judge().violated_checkers == ("death",)
+
+
+def test_pause_does_not_explain_a_death(run: RunBuilder) -> None:
+    run.fault(Proof.PAUSE, 2.0, 4.0, nodes=[PAUSED_NODE])
+    run.process("payments", ProcessChange.DIED, 3.0)
+    assert run.judge().violated_checkers == ("death",)
+
+
+def test_clean_stop_pause_and_resume_are_no_deaths(run: RunBuilder) -> None:
+    for change in (ProcessChange.STOPPED, ProcessChange.PAUSED, ProcessChange.RESUMED):
+        run.process("payments", change, 3.0)
+    assert run.judge().status is Status.HOLDS
 
 
 def test_kill_by_the_harness_and_the_end_of_the_run_are_no_deaths(run: RunBuilder) -> None:

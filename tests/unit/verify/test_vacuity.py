@@ -6,7 +6,17 @@ import pytest
 from dtx.core.history import LinkEvidence, NodeEvidence, Outcome
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
-from tests.support.histories import CRASHED_NODE, HELD_LINK, KILLED_NODE, LOSSY_LINK, RunBuilder
+from tests.support.histories import (
+    CRASHED_NODE,
+    ENDED_SESSIONS,
+    HELD_LINK,
+    KILLED_NODE,
+    LOCKED_NODE,
+    LOSSY_LINK,
+    PAUSED_NODE,
+    RESTARTED_NODE,
+    RunBuilder,
+)
 
 OTHER_HELD = msgspec.structs.replace(HELD_LINK, link="payments->orders", request_bytes=0)
 
@@ -25,6 +35,10 @@ def evidence(proof: Proof) -> tuple[list[LinkEvidence], list[NodeEvidence]]:
         Proof.LOST_REPLY: ([LOSSY_LINK], []),
         Proof.DEATH: ([], [KILLED_NODE]),
         Proof.CRASH: ([], [CRASHED_NODE]),
+        Proof.RESTART: ([], [RESTARTED_NODE]),
+        Proof.PAUSE: ([], [PAUSED_NODE]),
+        Proof.SESSIONS: ([], [ENDED_SESSIONS]),
+        Proof.LOCKS: ([], [LOCKED_NODE]),
     }[proof]
 
 
@@ -52,10 +66,22 @@ def test_lost_reply_proves_its_request(run: RunBuilder) -> None:
         (Proof.SILENCE, {"reply_bytes": 9}, "9 bytes of replies came through"),
         (Proof.LOST_REPLY, {"reply_bytes": 9}, "9 bytes of replies came through"),
         (Proof.LOST_REPLY, {"dropped_reply_bytes": 0}, "no reply was lost"),
-        (Proof.DEATH, {"processes": 0}, "no process of payments was killed"),
+        (Proof.DEATH, {"processes": 0}, "no process of payments was there to end"),
         (Proof.DEATH, {"connections": 0}, "no open connection"),
         (Proof.DEATH, {"silenced": 0}, "went silent"),
         (Proof.DEATH, {"restarted_after_s": None}, "not started again"),
+        (Proof.RESTART, {"forced": 2}, "did not end by itself: 2 of its processes were killed"),
+        (Proof.RESTART, {"silenced": 0}, "went silent"),
+        (Proof.RESTART, {"restarted_after_s": None}, "not started again"),
+        (Proof.PAUSE, {"processes": 0}, "no process of payments was there to stop"),
+        (Proof.PAUSE, {"connections": 0, "silenced": 0}, "no open connection"),
+        (Proof.PAUSE, {"silenced": 1}, "1 of 2 connections of payments went on speaking"),
+        (Proof.PAUSE, {"held_bytes": 0}, "nothing was sent to payments while it was stopped"),
+        (Proof.PAUSE, {"resumed_after_s": None}, "payments did not go on"),
+        (Proof.SESSIONS, {"sessions": 0}, "payments-db had no session to end"),
+        (Proof.SESSIONS, {"busy": 0}, "no session that was ended was in the midst of work"),
+        (Proof.LOCKS, {"rows": 0}, "accounts of payments-db had no row to lock"),
+        (Proof.LOCKS, {"waiters": 0}, "nobody waited for the locks in payments-db"),
         (Proof.CRASH, {"is_crash_reached": False}, "did not pass the crash point"),
     ],
 )
@@ -74,8 +100,26 @@ def test_each_lack_is_named_and_makes_unknown(
     assert not verdict.coverage[0].has_landed
 
 
-def test_kill_of_an_idle_system_did_not_land(run: RunBuilder) -> None:
-    run.fault(Proof.DEATH, nodes=[KILLED_NODE], in_flight=0)
+def test_pause_lands_on_unfinished_work_though_nothing_was_sent_meanwhile(run: RunBuilder) -> None:
+    node = msgspec.structs.replace(PAUSED_NODE, held_bytes=0, resumed_bytes=20)
+    run.fault(Proof.PAUSE, nodes=[node])
+    assert run.judge().coverage[0].has_landed
+
+
+@pytest.mark.parametrize(
+    ("proof", "node"),
+    [
+        (Proof.DEATH, KILLED_NODE),
+        (Proof.RESTART, RESTARTED_NODE),
+        (Proof.PAUSE, PAUSED_NODE),
+        (Proof.SESSIONS, ENDED_SESSIONS),
+        (Proof.LOCKS, LOCKED_NODE),
+    ],
+)
+def test_node_fault_on_an_idle_system_did_not_land(
+    run: RunBuilder, proof: Proof, node: NodeEvidence
+) -> None:
+    run.fault(proof, nodes=[node], in_flight=0)
     verdict = run.judge()
     assert verdict.status is Status.UNKNOWN
     assert "no transaction was under way; raise --rate" in verdict.reasons[0]
