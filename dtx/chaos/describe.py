@@ -1,13 +1,12 @@
 """A window in words, for the plan and the report."""
 
-from dtx.chaos.faults import FAULTS
 from dtx.chaos.plan import is_decided
-from dtx.core.schedule import Schedule, Window
+from dtx.core.schedule import Proof, Schedule, Window
 
 
 def describe(window: Window) -> str:
     """Return e.g. `partition of payments->payments-db from 2.5 s to 7.5 s`."""
-    pass_ = f" ({_ordinal(window.nth)} pass)" if FAULTS[window.fault].argument else ""
+    pass_ = f" ({_ordinal(window.nth)} pass)" if window.proof is Proof.CRASH else ""
     return (
         f"{window.name}{pass_} of {_targets(window)} "
         f"from {_number(window.at_s)} s to {_number(window.until_s)} s"

@@ -6,10 +6,10 @@ from typing import assert_never
 
 from dtx.core.history import FaultEvent
 from dtx.core.schedule import Proof
+from dtx.verify.link_landing import link_lacks, link_words
 from dtx.verify.timeline import FaultWindow
 from dtx.verify.words import listed
 
-_MORE_TRAFFIC = "raise --rate, lengthen it with for=, or name a link that carries traffic"
 _MORE_WORK = "raise --rate, or let it begin later with at=, when transactions are under way"
 
 
@@ -47,12 +47,19 @@ def _lacks(proof: Proof, injected: FaultEvent, healed: FaultEvent) -> Iterator[s
     if not healed.is_healed:
         yield f"nothing proves that {listed(healed.targets)} healed"
     match proof:
-        case Proof.SILENCE:
-            yield from _lacks_silence(healed)
-        case Proof.LOST_REPLY:
-            yield from _lacks_silence(healed)
-            if not sum(link.dropped_reply_bytes for link in healed.links):
-                yield f"no reply was lost on {listed(healed.targets)}; {_MORE_TRAFFIC}"
+        case (
+            Proof.SILENCE
+            | Proof.LOST_REPLY
+            | Proof.UNANSWERED
+            | Proof.LOST_REQUEST
+            | Proof.REFUSED
+            | Proof.RESET
+            | Proof.CUT
+            | Proof.LATE
+            | Proof.PIECES
+            | Proof.LATE_CLOSE
+        ):
+            yield from link_lacks(proof, healed)
         case Proof.DEATH:
             yield from _lacks_death(injected, healed)
         case Proof.CRASH:
@@ -63,15 +70,6 @@ def _lacks(proof: Proof, injected: FaultEvent, healed: FaultEvent) -> Iterator[s
                 )
         case _:
             assert_never(proof)
-
-
-def _lacks_silence(healed: FaultEvent) -> Iterator[str]:
-    sent = sum(link.request_bytes for link in healed.links)
-    answered = sum(link.reply_bytes for link in healed.links)
-    if not sent:
-        yield f"nothing was sent on {listed(healed.targets)} while it was on; {_MORE_TRAFFIC}"
-    if answered:
-        yield f"{answered} bytes of replies came through on {listed(healed.targets)}"
 
 
 def _lacks_death(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
@@ -91,13 +89,20 @@ def _lacks_death(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
 
 
 def _proof_words(proof: Proof, healed: FaultEvent) -> str:
-    sent = sum(link.request_bytes for link in healed.links)
     match proof:
-        case Proof.SILENCE:
-            return f"{sent} bytes were sent into it and none came back"
-        case Proof.LOST_REPLY:
-            lost = sum(link.dropped_reply_bytes for link in healed.links)
-            return f"{sent} bytes of requests went through, {lost} bytes of replies were lost"
+        case (
+            Proof.SILENCE
+            | Proof.LOST_REPLY
+            | Proof.UNANSWERED
+            | Proof.LOST_REQUEST
+            | Proof.REFUSED
+            | Proof.RESET
+            | Proof.CUT
+            | Proof.LATE
+            | Proof.PIECES
+            | Proof.LATE_CLOSE
+        ):
+            return link_words(proof, healed)
         case Proof.DEATH:
             killed = sum(node.processes for node in healed.nodes)
             silenced = sum(node.silenced for node in healed.nodes)

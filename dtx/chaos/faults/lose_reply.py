@@ -7,17 +7,22 @@ Proof: requests went in, no reply came out, and the proxy's metrics tell how man
 
 from typing import Final
 
-from dtx.chaos.link_wound import LinkFault
+from dtx.chaos.link_wound import Injury, LinkFault
 from dtx.core.ports import Stream, Toxic
 from dtx.core.schedule import Proof
+
+# timeout 0 takes bytes in, passes none on, and leaves the connection open until the toxic is removed.
+_LOST: Final = Injury(
+    proof=Proof.LOST_REPLY,
+    toxics=(
+        Toxic(name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}),
+    ),
+    has_drops=True,
+)
 
 FAULT: Final = LinkFault(
     name="lose-reply",
     proof=Proof.LOST_REPLY,
     summary="requests arrive and are carried out, their replies are lost",
-    toxics=(
-        # timeout 0 takes bytes in, passes none on, and leaves the connection open until the toxic is removed.
-        Toxic(name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}),
-    ),
-    drops=True,
+    injury=lambda _: _LOST,
 )

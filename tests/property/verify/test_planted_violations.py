@@ -15,10 +15,9 @@ from dtx.core.verdict import Status
 from dtx.verify.registry import CHECKERS
 from tests.support.histories import (
     CRASHED_NODE,
-    HELD_LINK,
     INVENTORY,
     KILLED_NODE,
-    LOSSY_LINK,
+    LINK_EVIDENCE,
     MONEY,
     PAYMENTS,
     STEPS,
@@ -30,8 +29,7 @@ from tests.support.histories import (
 
 KINDS = ("commit", "commit-unknown", "refuse", "refuse-unknown", "refuse-at-once", "lose", "open")
 FAULTS = {
-    Proof.SILENCE: {"links": [HELD_LINK]},
-    Proof.LOST_REPLY: {"links": [LOSSY_LINK]},
+    **{proof: {"links": [link]} for proof, link in LINK_EVIDENCE.items()},
     Proof.DEATH: {"nodes": [KILLED_NODE]},
     Proof.CRASH: {"nodes": [CRASHED_NODE]},
 }

@@ -6,7 +6,7 @@ import pytest
 from dtx.core.history import LinkEvidence, NodeEvidence, Outcome
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
-from tests.support.histories import CRASHED_NODE, HELD_LINK, KILLED_NODE, LOSSY_LINK, RunBuilder
+from tests.support.histories import CRASHED_NODE, HELD_LINK, KILLED_NODE, LINK_EVIDENCE, RunBuilder
 
 OTHER_HELD = msgspec.structs.replace(HELD_LINK, link="payments->orders", request_bytes=0)
 
@@ -21,8 +21,8 @@ def run() -> RunBuilder:
 
 def evidence(proof: Proof) -> tuple[list[LinkEvidence], list[NodeEvidence]]:
     return {
+        **{p: ([link], []) for p, link in LINK_EVIDENCE.items()},
         Proof.SILENCE: ([HELD_LINK, OTHER_HELD], []),
-        Proof.LOST_REPLY: ([LOSSY_LINK], []),
         Proof.DEATH: ([], [KILLED_NODE]),
         Proof.CRASH: ([], [CRASHED_NODE]),
     }[proof]
@@ -47,6 +47,18 @@ def test_complete_proof_lands(run: RunBuilder, proof: Proof) -> None:
         (Proof.LOST_REPLY, {"request_bytes": 0}, "nothing was sent"),
         (Proof.LOST_REPLY, {"reply_bytes": 9}, "9 bytes of replies came through"),
         (Proof.LOST_REPLY, {"dropped_reply_bytes": 0}, "no reply was lost"),
+        (Proof.UNANSWERED, {"request_bytes": 0}, "nothing was sent"),
+        (Proof.UNANSWERED, {"answered": 2}, "2 requests were answered"),
+        (Proof.LOST_REQUEST, {"answered": 2}, "2 requests were answered"),
+        (Proof.LOST_REQUEST, {"dropped_request_bytes": 0}, "no request was lost"),
+        (Proof.REFUSED, {"cut": 0}, "no connection in use was closed"),
+        (Proof.REFUSED, {"left": 1}, "1 connections were still open"),
+        (Proof.RESET, {"dropped_reply_bytes": 0}, "no answer was reset"),
+        (Proof.CUT, {"cut": 0, "dropped_reply_bytes": 0}, "came so far"),
+        (Proof.LATE, {"answered": 0, "touched": 0}, "no answer on orders->payments could show"),
+        (Proof.LATE, {"touched": 4}, "only 4 of 9 answers"),
+        (Proof.PIECES, {"touched": 0}, "only 0 of 9 answers"),
+        (Proof.LATE_CLOSE, {"answered": 0, "touched": 0}, "no connection that the source closed"),
         (Proof.DEATH, {"processes": 0}, "no process of payments was killed"),
         (Proof.DEATH, {"connections": 0}, "no open connection"),
         (Proof.DEATH, {"silenced": 0}, "went silent"),
@@ -67,6 +79,12 @@ def test_each_lack_is_named_and_makes_unknown(
     assert verdict.status is Status.UNKNOWN
     assert words in verdict.reasons[0]
     assert not verdict.coverage[0].has_landed
+
+
+def test_a_cut_at_the_end_of_a_message_needs_no_lost_byte(run: RunBuilder) -> None:
+    seen = msgspec.structs.replace(LINK_EVIDENCE[Proof.CUT], dropped_reply_bytes=0)
+    run.fault(Proof.CUT, links=[seen])
+    assert run.judge().coverage[0].has_landed
 
 
 def test_kill_of_an_idle_system_did_not_land(run: RunBuilder) -> None:
