@@ -1,13 +1,15 @@
 """What a fault is: which targets it can have in a system, and the wound that it makes while a window is on."""
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dtx.chaos.timer import Timer
 from dtx.config.model import System
 from dtx.core.history import LinkEvidence, NodeEvidence
 from dtx.core.ports import CrashPoints, InFlight, Links, Nodes, Recorder, RowLocks, Sessions
-from dtx.core.schedule import Layer, Proof, Window
+from dtx.core.schedule import Layer, Proof, Step, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,10 @@ class Ports:
     in_flight: InFlight
 
 
+Draw = Callable[[random.Random, float, float | None], tuple[Step, ...]]
+"""(chance, length of the window in s, `every` in s or None) -> the changes within the window."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
     """What a fault can hurt, given its argument and scope.
@@ -33,6 +39,8 @@ class Candidates:
         needs_traffic: whether a target must have carried traffic in the warm-up to be drawn.
         max_nth: the seed draws `Window.nth` from 1 to this.
         length_s: how long the fault holds when the user does not say; None is half of the run.
+        proof: what must be seen, where the argument decides it; else the fault's own.
+        draw: makes `Window.steps`, for faults that change while they are on.
     """
 
     targets: tuple[str, ...]
@@ -40,6 +48,8 @@ class Candidates:
     needs_traffic: bool = False
     max_nth: int = 1
     length_s: float | None = None
+    proof: Proof | None = None
+    draw: Draw | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,3 +125,18 @@ class Fault(Protocol):
 
     def wound(self, window: Window, targets: tuple[str, ...], ports: Ports, timer: Timer) -> Wound:
         """Return the wound of one window, not yet injected."""
+
+
+@runtime_checkable
+class OptionalArgument(Protocol):
+    """A fault whose argument may be left out: what is then meant; empty for no argument at all."""
+
+    @property
+    def default(self) -> str | None: ...  # noqa: D102
+
+
+def default_argument(fault: Fault) -> str | None:
+    """Return what a left-out argument means, empty for none at all; None if it must be given."""
+    if isinstance(fault, OptionalArgument):
+        return fault.default
+    return None if fault.argument else ""

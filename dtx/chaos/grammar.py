@@ -4,20 +4,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dtx.chaos.argument import seconds
+from dtx.chaos.fault import default_argument
 from dtx.chaos.faults import FAULTS, NONE, SUMMARIES
 from dtx.chaos.nearest import unknown
 from dtx.core.errors import UsageError
 
-SHAPE = "NAME[:ARG][@SCOPE][,at=2s][,for=5s], several joined with +"
-_KEYS = ("at", "for")
+SHAPE = "NAME[:ARG][@SCOPE][,at=2s][,for=5s][,every=1s], several joined with +"
+_KEYS = ("at", "for", "every")
 _NOT_YET = {
-    "every": "`every` (a fault that comes again)",
     "p": "`p` (a fault that comes with a probability)",
     "random": "`random` (a random schedule)",
     "file": "`file:` (a schedule from a file)",
 }
 _HEAD = re.compile(r"(?P<name>[^:@]*)(:(?P<argument>[^@]*))?(@(?P<scope>.*))?", re.DOTALL)
-_TIME = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<unit>ms|s)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Spec:
     scope: str | None
     at_s: float | None
     for_s: float | None
+    every_s: float | None
 
 
 def parse_specs(texts: Sequence[str]) -> tuple[Spec, ...]:
@@ -66,6 +67,7 @@ def _parse(text: str) -> Spec:
         scope=scope,
         at_s=times.get("at"),
         for_s=times.get("for"),
+        every_s=times.get("every"),
     )
 
 
@@ -82,7 +84,7 @@ def _check_name(name: str, text: str) -> None:
 
 def _check_argument(name: str, argument: str | None, text: str) -> None:
     wanted = FAULTS[name].argument
-    if wanted and not argument:
+    if wanted and not argument and (argument == "" or default_argument(FAULTS[name]) is None):
         raise UsageError(
             f"--fault {text}: {name} needs {wanted}: {name}:ARG",
             hint="`dtx show SYSTEM` names what the system has",
@@ -106,18 +108,6 @@ def _times(settings: Sequence[str], text: str) -> dict[str, float]:
             raise UsageError(f"--fault {text}: {key} is given twice", hint="leave one of them out")
         found[key] = seconds(value, where=f"--fault {text}: {key}")
     return found
-
-
-def seconds(text: str, *, where: str) -> float:
-    """Return a time in seconds: `2s`, `500ms`, `1.5`.
-
-    Raises:
-        UsageError: it is no such time; the message begins with `where`.
-    """
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{where}: {text!r} is no time", hint="write 2s, 500ms or 1.5 (seconds)")
-    return float(match["number"]) / (1000 if match["unit"] == "ms" else 1)
 
 
 def _not_yet(what: str, text: str) -> UsageError:

@@ -1,16 +1,17 @@
 """From the user's words to a timed Schedule: all chance of a run's faults is drawn here, from one seed."""
 
+import contextlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from dtx.chaos.fault import Candidates, Fault
+from dtx.chaos.fault import Candidates, Draw, Fault, default_argument
 from dtx.chaos.faults import FAULTS
 from dtx.chaos.grammar import Spec, parse_specs
 from dtx.config.model import System
 from dtx.core.errors import UsageError
-from dtx.core.schedule import Schedule, Window
+from dtx.core.schedule import Schedule, Step, Window
 
 EPSILON_S = 1e-9
 """Times are sums of decimal fractions: 0.1 + 0.2 must not lie outside a run of 0.3 s."""
@@ -65,19 +66,27 @@ def _window(
     fault = FAULTS[spec.fault]
     candidates = _candidates(fault, spec, system)
     at_s, until_s = _times(spec, duration_s, candidates.length_s)
+    if spec.every_s is not None and candidates.draw is None:
+        raise UsageError(
+            f"--fault {spec.text}: {fault.name} does not change while it is on, so `every` means nothing",
+            hint=f"for on and off: flap:{fault.name},every=1s",
+        )
     window = Window(
         index=0,
         fault=fault.name,
         layer=fault.layer,
-        proof=fault.proof,
+        proof=candidates.proof or fault.proof,
         targets=candidates.targets,
         at_s=at_s,
         until_s=until_s,
-        arg=spec.argument,
+        arg=_argument(fault, spec),
         take=candidates.take,
         needs_traffic=candidates.needs_traffic,
         nth=rng.randint(1, candidates.max_nth),
     )
+    if candidates.draw:
+        steps = _steps(candidates.draw, spec, rng, until_s - at_s)
+        window = msgspec.structs.replace(window, steps=steps)
     if not candidates.take:
         return window
     ranked = rng.sample(candidates.targets, len(candidates.targets))
@@ -87,8 +96,25 @@ def _window(
 
 
 def _candidates(fault: Fault, spec: Spec, system: System) -> Candidates:
+    with _located(spec):
+        return fault.candidates(system, scope=spec.scope, argument=_argument(fault, spec))
+
+
+def _argument(fault: Fault, spec: Spec) -> str | None:
+    """Return the argument, or what its absence means: a plan says all that is done."""
+    return spec.argument or default_argument(fault) or None
+
+
+def _steps(draw: Draw, spec: Spec, rng: random.Random, length_s: float) -> tuple[Step, ...]:
+    with _located(spec):
+        return draw(rng, length_s, spec.every_s)
+
+
+@contextlib.contextmanager
+def _located(spec: Spec) -> Iterator[None]:
+    """Say in errors which --fault they are about."""
     try:
-        return fault.candidates(system, scope=spec.scope, argument=spec.argument)
+        yield
     except UsageError as error:
         if error.message.startswith("--fault"):
             raise

@@ -79,11 +79,14 @@ def _systems() -> Iterator[Row]:
 
 
 def _faults() -> Iterator[Row]:
+    from dtx.chaos.fault import default_argument  # noqa: PLC0415
     from dtx.chaos.faults import FAULTS, SUMMARIES  # noqa: PLC0415 (start time)
 
     for name, summary in SUMMARIES.items():
         argument = FAULTS[name].argument if name in FAULTS else ""
-        yield {"name": f"{name}:ARG" if argument else name, "what": summary, "ARG": argument}
+        is_optional = bool(argument) and default_argument(FAULTS[name]) is not None
+        shape = "[:ARG]" if is_optional else ":ARG"
+        yield {"name": f"{name}{shape}" if argument else name, "what": summary, "ARG": argument}
 
 
 def _variants() -> Iterator[Row]:

@@ -106,6 +106,11 @@ class LinkEvidence(msgspec.Struct, frozen=True, kw_only=True):
     Bytes are payload bytes at the source's side of the proxy: `request_bytes` came from the source,
     `reply_bytes` went back to it. `connections` were open at injection. `dropped_*` are bytes that the
     proxy took in and never passed on, by its own metrics, read after healing.
+
+    The rest is followed connection by connection, where the fault's proof needs it. `answered`: requests that
+    came after injection and whose answer was seen and could be measured; `touched` of these answers show the
+    fault. For closings, the same of connections that the source closed. `cut` connections ended by the fault;
+    `left` were open at the last look before healing.
     """
 
     link: str
@@ -114,6 +119,10 @@ class LinkEvidence(msgspec.Struct, frozen=True, kw_only=True):
     reply_bytes: int
     dropped_request_bytes: int = 0
     dropped_reply_bytes: int = 0
+    answered: int = 0
+    touched: int = 0
+    cut: int = 0
+    left: int = 0
 
 
 class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,31 @@ class LinkTraffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkConnection:
+    """One connection from a link's source, as the kernel saw it just now at the proxy.
+
+    Attributes:
+        id: the same in every look at this connection, of no other.
+        is_open: both ends may still send.
+        is_left: the source has closed its end and the proxy has not yet.
+        request_bytes: payload bytes that came from the source.
+        reply_bytes: payload bytes that were sent to the source, acknowledged or not.
+        reply_segments: TCP segments with payload that were sent to the source.
+        request_ms_ago: since payload last came from the source, to a tick of the kernel's clock (1 to 10 ms).
+        reply_ms_ago: since payload was last sent to the source.
+    """
+
+    id: str
+    is_open: bool
+    is_left: bool
+    request_bytes: int
+    reply_bytes: int
+    reply_segments: int
+    request_ms_ago: int
+    reply_ms_ago: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DroppedBytes:
     """Bytes that a proxy took in on finished connections and did not pass on, by its own metrics."""
 
@@ -57,6 +82,9 @@ class Links(Protocol):
     def traffic(self) -> Mapping[str, LinkTraffic]:
         """Return the traffic of every link; never more than really flowed."""
 
+    def connections(self) -> Mapping[str, Sequence[LinkConnection]]:
+        """Return the connections of every link that the kernel knows now; closed ones vanish at some time."""
+
     def dropped(self) -> Mapping[str, DroppedBytes]:
         """Return what each link's proxies dropped since the environment was clean."""
 
@@ -67,8 +95,29 @@ class Links(Protocol):
             ProvisionError: the proxy refused, or is gone.
         """
 
+    def change(self, link: str, toxics: Sequence[Toxic]) -> None:
+        """Give toxics that `hurt` has put there, known by their names, other attributes.
+
+        Raises:
+            ProvisionError: the proxy refused, or is gone.
+        """
+
+    def shut(self, link: str) -> None:
+        """Close all connections of the link and refuse new ones.
+
+        Raises:
+            ProvisionError: the proxy refused, or is gone.
+        """
+
+    def recycle(self, link: str) -> None:
+        """Close all connections of the link; new ones are accepted, under the toxics that are there.
+
+        Raises:
+            ProvisionError: the proxy refused, or is gone.
+        """
+
     def heal(self, link: str) -> None:
-        """Remove all toxics of the link and prove it; a proxy that hangs is deleted and made again."""
+        """Open the link again, remove all its toxics and prove it; a proxy that hangs is deleted and made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

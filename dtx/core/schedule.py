@@ -17,6 +17,14 @@ class Proof(StrEnum):
 
     silence: bytes went in from the source and none came back, and all of them came through after healing.
     lost-reply: bytes went in, the destination answered, and the answer was dropped.
+    unanswered: bytes went in, and no request that came after the injection was answered.
+    lost-request: the same, and the requests were dropped.
+    refused: connections that were in use were closed, and none was there until healing.
+    reset: replies were dropped, and the connections that they were for were closed.
+    cut: connections were closed after exactly so many bytes.
+    late: requests that came after the injection were answered, and most answers took at least the delay.
+    pieces: replies left the proxy in more segments than they had pieces of the size.
+    late-close: the source closed connections, and the proxy kept them for at least the delay.
     death: an unfinished transaction and an open connection met the killed process tree.
     restart: as death, but the process tree ended by itself when it was asked to.
     pause: an unfinished transaction and an open connection met the stopped process tree, which said nothing
@@ -28,6 +36,14 @@ class Proof(StrEnum):
 
     SILENCE = "silence"
     LOST_REPLY = "lost-reply"
+    UNANSWERED = "unanswered"
+    LOST_REQUEST = "lost-request"
+    REFUSED = "refused"
+    RESET = "reset"
+    CUT = "cut"
+    LATE = "late"
+    PIECES = "pieces"
+    LATE_CLOSE = "late-close"
     DEATH = "death"
     CRASH = "crash"
     RESTART = "restart"
@@ -36,12 +52,22 @@ class Proof(StrEnum):
     LOCKS = "locks"
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A change within a window, `at_s` after the window's own begin.
+
+    `value` is what the fault makes of it: a delay in ms for jitter, 1 for on and 0 for off for flap.
+    """
+
+    at_s: float
+    value: int
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """One fault on, from `at_s` to `until_s` after the main phase begins.
 
     `targets` are links or nodes, ranked by the seed; the first `take` that qualify are hurt, all of them
     if `take` is 0. With `needs_traffic` a target qualifies when it carried traffic in the warm-up.
-    `nth` is which pass of crash point `arg` dies.
+    `nth` is which pass of crash point `arg` dies. `steps` are changes while it is on, in order of time.
     """
 
     index: int
@@ -55,6 +81,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     take: int = 0
     needs_traffic: bool = False
     nth: int = 1
+    steps: tuple[Step, ...] = ()
 
     @property
     def name(self) -> str:

@@ -11,6 +11,8 @@ from dtx.verify.ledger import Ledger
 from dtx.verify.operations import Operation
 from dtx.verify.timeline import FaultWindow
 
+_HOLDING = frozenset({Proof.SILENCE, Proof.UNANSWERED})
+
 
 def measure_coverage(ledger: Ledger) -> tuple[WindowCoverage, ...]:
     """Return one entry for each window of the schedule, landed or not."""
@@ -61,7 +63,7 @@ def _applied_at(ledger: Ledger, met: Sequence[Operation], at_ns: int) -> dict[st
 def _traffic(proof: Proof, healed: FaultEvent | None) -> dict[str, int]:
     if healed is None:
         return {}
-    held = sum(link.request_bytes for link in healed.links) if proof is Proof.SILENCE else 0
+    held = sum(link.request_bytes for link in healed.links) if proof in _HOLDING else 0
     held += sum(node.held_bytes for node in healed.nodes)
     return {
         "held_bytes": held,

@@ -6,8 +6,7 @@ from typing import Final
 
 from dtx.core.history import FaultEvent
 from dtx.core.schedule import Proof
-from dtx.verify import node_landing
-from dtx.verify.node_landing import MORE_TRAFFIC
+from dtx.verify import link_landing, node_landing
 from dtx.verify.timeline import FaultWindow
 from dtx.verify.words import listed
 
@@ -55,40 +54,16 @@ def _lacks(proof: Proof, injected: FaultEvent, healed: FaultEvent) -> Iterator[s
     yield from lacks(injected, healed)
 
 
-def _lacks_silence(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
-    if not sum(link.request_bytes for link in healed.links):
-        yield f"nothing was sent on {listed(healed.targets)} while it was on; {MORE_TRAFFIC}"
-    yield from _lacks_quiet_source(injected, healed)
+def _on_links(proof: Proof) -> tuple[Lacks, Words]:
+    def lacks(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
+        del injected
+        yield from link_landing.link_lacks(proof, healed)
 
-
-def _lacks_quiet_source(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
-    del injected
-    answered = sum(link.reply_bytes for link in healed.links)
-    if answered:
-        yield f"{answered} bytes of replies came through on {listed(healed.targets)}"
-
-
-def _silence_words(healed: FaultEvent) -> str:
-    sent = sum(link.request_bytes for link in healed.links)
-    return f"{sent} bytes were sent into it and none came back"
-
-
-def _lacks_lost_reply(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
-    # A lost reply proves its request, which may have been sent before the count of requests began.
-    yield from _lacks_quiet_source(injected, healed)
-    if not sum(link.dropped_reply_bytes for link in healed.links):
-        yield f"no reply was lost on {listed(healed.targets)}; {MORE_TRAFFIC}"
-
-
-def _lost_reply_words(healed: FaultEvent) -> str:
-    sent = sum(link.request_bytes for link in healed.links)
-    lost = sum(link.dropped_reply_bytes for link in healed.links)
-    return f"{lost} bytes of replies were lost, to {sent} bytes of requests sent while it was on"
+    return lacks, lambda healed: link_landing.link_words(proof, healed)
 
 
 _PROOFS: Final[Mapping[Proof, tuple[Lacks, Words]]] = {
-    Proof.SILENCE: (_lacks_silence, _silence_words),
-    Proof.LOST_REPLY: (_lacks_lost_reply, _lost_reply_words),
+    **{proof: _on_links(proof) for proof in link_landing.PROOFS},
     Proof.DEATH: (node_landing.lacks_death, node_landing.death_words),
     Proof.CRASH: (node_landing.lacks_crash, node_landing.crash_words),
     Proof.RESTART: (node_landing.lacks_restart, node_landing.restart_words),

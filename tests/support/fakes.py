@@ -11,6 +11,7 @@ from dtx.core.ports import (
     DroppedBytes,
     EndedSessions,
     HeldRows,
+    LinkConnection,
     LinkTraffic,
     Stream,
     Toxic,
@@ -94,7 +95,7 @@ class FakeLinks:
         self._replies_lost: dict[str, int] = {}
         self._dropped_from_ns: dict[str, int] = {}
         self._mute_ns: dict[tuple[str, Stream], int] = {}
-        self.connections = dict.fromkeys(names, connections)
+        self.connections_now = dict.fromkeys(names, connections)
         self.ack_delay_ms = 0
         self.drop_delay_ms = 0
         self.is_idle = False
@@ -102,6 +103,8 @@ class FakeLinks:
         self.hurt_links: dict[str, tuple[Toxic, ...]] = {}
         self.calls: list[str] = []
         self.refuse: set[str] = set()
+        self.shut_links: set[str] = set()
+        self.seen: dict[str, tuple[LinkConnection, ...]] = {}
         self.refuse_healing: set[str] = set()
 
     def names(self) -> Sequence[str]:
@@ -109,6 +112,27 @@ class FakeLinks:
 
     def traffic(self) -> Mapping[str, LinkTraffic]:
         return {name: self._traffic(name) for name in self._names}
+
+    def connections(self) -> Mapping[str, Sequence[LinkConnection]]:
+        return {
+            name: () if name in self.shut_links else self.seen.get(name, ()) for name in self._names
+        }
+
+    def change(self, link: str, toxics: Sequence[Toxic]) -> None:
+        self.calls.append(f"change {link}")
+        assert {t.name for t in toxics} == {t.name for t in self.hurt_links[link]}
+        self.hurt_links[link] = tuple(toxics)
+
+    def shut(self, link: str) -> None:
+        self.calls.append(f"shut {link}")
+        if link in self.refuse:
+            raise ProvisionError(f"{link} refuses")
+        self.shut_links.add(link)
+        self.connections_now[link] = 0
+
+    def recycle(self, link: str) -> None:
+        self.calls.append(f"recycle {link}")
+        self.seen[link] = ()
 
     def dropped(self) -> Mapping[str, DroppedBytes]:
         now = self._timer.now_ns()
@@ -133,6 +157,7 @@ class FakeLinks:
         self.calls.append(f"heal {link}")
         if link in self.refuse_healing:
             raise ProvisionError(f"{link} stays hurt")
+        self.shut_links.discard(link)
         toxics = self.hurt_links.pop(link, ())
         cut_ns = self._cut_ns.pop(link, None)
         if cut_ns is not None and any(t.type == "timeout" for t in toxics) and not self.is_idle:
@@ -159,7 +184,7 @@ class FakeLinks:
         )
         reply_ms = 0 if self.is_idle else max(0, acknowledged_ns - self._since_ns) // MS
         return LinkTraffic(
-            connections=self.connections[name], request_bytes=ms * 10, reply_bytes=reply_ms * 20
+            connections=self.connections_now[name], request_bytes=ms * 10, reply_bytes=reply_ms * 20
         )
 
     def _cuts(self, name: str, stream: Stream) -> bool:
@@ -194,7 +219,7 @@ class FakeNodes:
         self.alive.discard(node)
         if not self.keeps_connections:
             for link in self.links_of(node):
-                self._links.connections[link] = 0
+                self._links.connections_now[link] = 0
         return Death(processes=4)
 
     def stop(self, node: str) -> CleanStop:

@@ -185,6 +185,41 @@ LOSSY_LINK = LinkEvidence(
     reply_bytes=0,
     dropped_reply_bytes=300,
 )
+UNANSWERED_LINK = LinkEvidence(
+    link="orders->payments",
+    connections=2,
+    request_bytes=700,
+    reply_bytes=90,
+    dropped_request_bytes=700,
+)
+CLOSED_LINK = LinkEvidence(
+    link="orders->payments",
+    connections=2,
+    request_bytes=0,
+    reply_bytes=0,
+    dropped_reply_bytes=40,
+    cut=2,
+)
+LATE_LINK = LinkEvidence(
+    link="orders->payments",
+    connections=2,
+    request_bytes=700,
+    reply_bytes=900,
+    answered=9,
+    touched=8,
+)
+LINK_EVIDENCE: Mapping[Proof, LinkEvidence] = {
+    Proof.SILENCE: HELD_LINK,
+    Proof.LOST_REPLY: LOSSY_LINK,
+    Proof.UNANSWERED: UNANSWERED_LINK,
+    Proof.LOST_REQUEST: UNANSWERED_LINK,
+    Proof.REFUSED: CLOSED_LINK,
+    Proof.RESET: CLOSED_LINK,
+    Proof.CUT: CLOSED_LINK,
+    Proof.LATE: LATE_LINK,
+    Proof.PIECES: LATE_LINK,
+    Proof.LATE_CLOSE: LATE_LINK,
+}
 KILLED_NODE = NodeEvidence(
     node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5, forced=3
 )
@@ -374,6 +409,14 @@ class RunBuilder:
         name = {
             Proof.SILENCE: "partition",
             Proof.LOST_REPLY: "lose-reply",
+            Proof.UNANSWERED: "stall-request",
+            Proof.LOST_REQUEST: "lose-request",
+            Proof.REFUSED: "refuse",
+            Proof.RESET: "reset",
+            Proof.CUT: "cut-at",
+            Proof.LATE: "slow",
+            Proof.PIECES: "fragment",
+            Proof.LATE_CLOSE: "slow-close",
             Proof.DEATH: "kill",
             Proof.CRASH: "crash-at",
             Proof.RESTART: "restart",

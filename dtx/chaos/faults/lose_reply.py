@@ -10,18 +10,23 @@ lose their reply: a new connection does not get past its handshake, whose first 
 
 from typing import Final
 
-from dtx.chaos.link_wound import LinkFault
+from dtx.chaos.link_wound import Injury, LinkFault
 from dtx.core.ports import Stream, Toxic
 from dtx.core.schedule import Proof
+
+# timeout 0 takes bytes in, passes none on, and leaves the connection open until the toxic is removed.
+_LOST: Final = Injury(
+    proof=Proof.LOST_REPLY,
+    toxics=(
+        Toxic(name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}),
+    ),
+    has_drops=True,
+)
 
 FAULT: Final = LinkFault(
     name="lose-reply",
     proof=Proof.LOST_REPLY,
     summary="requests arrive and are carried out, their replies are lost",
-    toxics=(
-        # timeout 0 takes bytes in, passes none on, and leaves the connection open until the toxic is removed.
-        Toxic(name="lose-reply", type="timeout", stream=Stream.REPLIES, attributes={"timeout": 0}),
-    ),
-    drops=True,
+    injury=lambda _: _LOST,
     prefers_workers=True,
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dtx.config.model import Link
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
-from dtx.core.ports import DroppedBytes, LinkTraffic, Stream, Toxic
+from dtx.core.ports import DroppedBytes, LinkConnection, LinkTraffic, Stream, Toxic
 from dtx.targets.proxies.toxiproxy import (
     DirectionBytes,
     Proxy,
@@ -62,6 +62,25 @@ class ProxiedLinks:
             for name in self._names
         }
 
+    def connections(self) -> Mapping[str, Sequence[LinkConnection]]:
+        """Return the connections of every link that the kernel knows now."""
+        names = {self._proxies[name].listen.port: name for name in self._names}
+        found: dict[str, list[LinkConnection]] = {name: [] for name in self._names}
+        for counted in self._meter.connections():
+            found[names[counted.port]].append(
+                LinkConnection(
+                    id="-".join(str(part) for part in counted.key),
+                    is_open=counted.is_open,
+                    is_left=counted.is_left,
+                    request_bytes=counted.received,
+                    reply_bytes=counted.passed,
+                    reply_segments=counted.sent_segments,
+                    request_ms_ago=counted.received_ms_ago,
+                    reply_ms_ago=counted.sent_ms_ago,
+                )
+            )
+        return found
+
     def totals(self) -> Mapping[str, LinkTraffic]:
         """Return the traffic with that of connections that came and went between two samples.
 
@@ -108,8 +127,22 @@ class ProxiedLinks:
         for toxic in toxics:
             self._client.add_toxic(_proxy_name(link), toxic)
 
+    def change(self, link: str, toxics: Sequence[Toxic]) -> None:
+        """Give toxics of the link's proxy other attributes."""
+        for toxic in toxics:
+            self._client.change_toxic(_proxy_name(link), toxic)
+
+    def shut(self, link: str) -> None:
+        """Disable the link's proxy: the server closes its connections and its listening socket."""
+        self._client.enable(_proxy_name(link), is_enabled=False)
+
+    def recycle(self, link: str) -> None:
+        """Disable the link's proxy and enable it again at once; its toxics stay."""
+        self.shut(link)
+        self._client.enable(_proxy_name(link), is_enabled=True)
+
     def heal(self, link: str) -> None:
-        """Remove the link's toxics and prove that none is left; a proxy that hangs is made again.
+        """Open the link, remove its toxics and prove that none is left; a proxy that hangs is made again.
 
         Raises:
             ProvisionError: the proxy still has a toxic, or accepts nothing.

@@ -90,11 +90,7 @@ class ToxiproxyClient:
 
     def add_toxic(self, proxy: str, toxic: Toxic) -> None:
         """Add a toxic, with toxicity 1: all chance is in the schedule."""
-        unknown = set(toxic.attributes) - ATTRIBUTES.get(toxic.type, frozenset())
-        if toxic.type not in ATTRIBUTES:
-            raise ToxiproxyError(f"there is no toxic {toxic.type}")
-        if unknown:
-            raise ToxiproxyError(f"toxic {toxic.type} has no attribute {sorted(unknown)}")
+        _check(toxic)
         self._call(
             "post",
             f"/proxies/{proxy}/toxics",
@@ -105,6 +101,15 @@ class ToxiproxyClient:
                 "toxicity": 1.0,
                 "attributes": dict(toxic.attributes),
             },
+        )
+
+    def change_toxic(self, proxy: str, toxic: Toxic) -> None:
+        """Give a toxic, known by its name, other attributes; what it holds of each connection passes at once."""
+        _check(toxic)
+        self._call(
+            "patch",
+            f"/proxies/{proxy}/toxics/{toxic.name}",
+            json={"toxicity": 1.0, "attributes": dict(toxic.attributes)},
         )
 
     def remove_toxic(self, proxy: str, toxic: str) -> None:
@@ -164,6 +169,14 @@ class ToxiproxyClient:
 
 class ToxiproxyNotFoundError(ToxiproxyError):
     """The proxy or toxic does not exist."""
+
+
+def _check(toxic: Toxic) -> None:
+    unknown = set(toxic.attributes) - ATTRIBUTES.get(toxic.type, frozenset())
+    if toxic.type not in ATTRIBUTES:
+        raise ToxiproxyError(f"there is no toxic {toxic.type}")
+    if unknown:
+        raise ToxiproxyError(f"toxic {toxic.type} has no attribute {sorted(unknown)}")
 
 
 def _proxy(values: Mapping[str, Any]) -> Proxy:

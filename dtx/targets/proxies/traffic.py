@@ -10,7 +10,7 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dtx.core.errors import ProvisionError
 
@@ -21,11 +21,22 @@ _NLMSG_DONE = 3
 _NLMSG_ERROR = 2
 _INET_DIAG_INFO = 2
 _ESTABLISHED = 1
-_ALL_STATES = 0xFFF
-_LISTEN_BIT = 1 << 10
+_CLOSE_WAIT = 8
+_STATES = 0xFFF & ~(1 << 10) & ~(1 << 6)
+"""All but LISTEN and TIME_WAIT: neither has counters, and of the latter there may be ten thousand."""
+_PORT_OFFSET = 4
 _ACKED_AND_RECEIVED = struct.Struct("=QQ")
 _ACKED_OFFSET = 120
 """tcpi_bytes_acked of struct tcp_info, followed by tcpi_bytes_received (linux/tcp.h, since 4.1)."""
+_MS_AGO = struct.Struct("=IIII")
+_MS_AGO_OFFSET = 44
+"""tcpi_last_data_sent, tcpi_last_ack_sent, tcpi_last_data_recv, tcpi_last_ack_recv."""
+_SEGMENTS_OUT = struct.Struct("=I")
+_SEGMENTS_OUT_OFFSET = 156
+"""tcpi_data_segs_out (since 4.6)."""
+_SENT_AND_RETRANSMITTED = struct.Struct("=QQ")
+_SENT_OFFSET = 200
+"""tcpi_bytes_sent, followed by tcpi_bytes_retrans (since 4.19), the last of what is read here."""
 _REQUEST = struct.Struct("=IHHII BBBBI HH16s16sIII")
 _MESSAGE_HEADER = struct.Struct("=IHHII")
 _DIAG = struct.Struct("=BBBB 2s2s 16s16s I II IIIII")
@@ -33,13 +44,25 @@ _DIAG = struct.Struct("=BBBB 2s2s 16s16s I II IIIII")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionBytes:
-    """One accepted connection: `sent` was acknowledged by the peer, `received` came from it."""
+    """One accepted connection: `sent` was acknowledged by the peer, `received` came from it.
+
+    Attributes:
+        is_left: the peer has closed its end, and the acceptor has not yet.
+        passed: payload bytes that were sent to the peer, acknowledged or not.
+        sent_segments: TCP segments with payload.
+        received_ms_ago, sent_ms_ago: since payload last came, and last went; to a tick of the kernel's clock.
+    """
 
     key: tuple[int, int, int]
     port: int
     is_open: bool
     received: int
     sent: int
+    is_left: bool = False
+    passed: int = 0
+    sent_segments: int = 0
+    received_ms_ago: int = 0
+    sent_ms_ago: int = 0
 
 
 def accepted_connections(ports: Iterable[int]) -> list[ConnectionBytes]:
@@ -48,17 +71,16 @@ def accepted_connections(ports: Iterable[int]) -> list[ConnectionBytes]:
     Raises:
         ProvisionError: the kernel does not answer sock_diag.
     """
-    wanted = set(ports)
-    return [c for c in _dump() if c.port in wanted]
+    return _dump(frozenset(ports))
 
 
-def _dump() -> list[ConnectionBytes]:
+def _dump(wanted: frozenset[int]) -> list[ConnectionBytes]:
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as netlink:
             netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             netlink.bind((0, 0))
             netlink.send(_request())
-            return _receive(netlink)
+            return _receive(netlink, wanted)
     except OSError as error:
         raise ProvisionError(
             f"the kernel does not tell connection counters (sock_diag): {os.strerror(error.errno or 0)}",
@@ -69,12 +91,12 @@ def _dump() -> list[ConnectionBytes]:
 def _request() -> bytes:
     return _REQUEST.pack(
         _REQUEST.size, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, 1, 0,
-        socket.AF_INET, socket.IPPROTO_TCP, 1 << (_INET_DIAG_INFO - 1), 0, _ALL_STATES & ~_LISTEN_BIT,
+        socket.AF_INET, socket.IPPROTO_TCP, 1 << (_INET_DIAG_INFO - 1), 0, _STATES,
         0, 0, b"", b"", 0, 0, 0,
     )  # fmt: skip
 
 
-def _receive(netlink: socket.socket) -> list[ConnectionBytes]:
+def _receive(netlink: socket.socket, wanted: frozenset[int]) -> list[ConnectionBytes]:
     found: list[ConnectionBytes] = []
     while True:
         data = netlink.recv(1 << 18)
@@ -86,9 +108,12 @@ def _receive(netlink: socket.socket) -> list[ConnectionBytes]:
             if kind == _NLMSG_ERROR:
                 code = struct.unpack_from("=i", data, offset + _MESSAGE_HEADER.size)[0]
                 raise OSError(-code, "sock_diag")
-            connection = _parse(data, offset + _MESSAGE_HEADER.size, offset + length)
-            if connection:
-                found.append(connection)
+            # Looked at before the rest is decoded: a busy machine has thousands of sockets, a link a few.
+            port_at = offset + _MESSAGE_HEADER.size + _PORT_OFFSET
+            if int.from_bytes(data[port_at : port_at + 2], "big") in wanted:
+                connection = _parse(data, offset + _MESSAGE_HEADER.size, offset + length)
+                if connection:
+                    found.append(connection)
             offset += (length + 3) & ~3
 
 
@@ -100,7 +125,12 @@ def _parse(data: bytes, start: int, end: int) -> ConnectionBytes | None:
         length, kind = struct.unpack_from("=HH", data, offset)
         if length < 4:
             break
-        if kind == _INET_DIAG_INFO and length >= 4 + _ACKED_OFFSET + _ACKED_AND_RECEIVED.size:
+        if kind == _INET_DIAG_INFO and length >= 4 + _SENT_OFFSET + _SENT_AND_RETRANSMITTED.size:
+            sent_ms_ago, _, received_ms_ago, _ = _MS_AGO.unpack_from(
+                data, offset + 4 + _MS_AGO_OFFSET
+            )
+            sent, again = _SENT_AND_RETRANSMITTED.unpack_from(data, offset + 4 + _SENT_OFFSET)
+            (segments,) = _SEGMENTS_OUT.unpack_from(data, offset + 4 + _SEGMENTS_OUT_OFFSET)
             acked, received = _ACKED_AND_RECEIVED.unpack_from(data, offset + 4 + _ACKED_OFFSET)
             # A FIN counts as a byte, in both directions; which one has ended can change between the state and
             # the counters, so it is taken off whenever the connection is closing: less than flowed, never more.
@@ -111,6 +141,11 @@ def _parse(data: bytes, start: int, end: int) -> ConnectionBytes | None:
                 is_open=is_open,
                 received=received if is_open else max(0, received - 1),
                 sent=acked if is_open else max(0, acked - 1),
+                is_left=state == _CLOSE_WAIT,
+                passed=sent - again,
+                sent_segments=segments,
+                received_ms_ago=received_ms_ago,
+                sent_ms_ago=sent_ms_ago,
             )
         offset += (length + 3) & ~3
     return None
@@ -138,12 +173,14 @@ class Meter:
         self._lock = threading.Lock()
         self._seen: dict[tuple[int, int, int], ConnectionBytes] = {}
 
+    def connections(self) -> list[ConnectionBytes]:
+        """Ask the kernel and return the connections that it knows now, without those from before the meter."""
+        return [c for c in accepted_connections(self._ports) if c.key not in self._before]
+
     def sample(self) -> dict[int, PortBytes]:
         """Ask the kernel again and return port -> totals."""
         with self._lock:
-            connections = [
-                c for c in accepted_connections(self._ports) if c.key not in self._before
-            ]
+            connections = self.connections()
             for now in connections:
                 before = self._seen.get(now.key)
                 self._seen[now.key] = now if before is None else _later(before, now)
@@ -157,10 +194,6 @@ class Meter:
 
 
 def _later(before: ConnectionBytes, now: ConnectionBytes) -> ConnectionBytes:
-    return ConnectionBytes(
-        key=now.key,
-        port=now.port,
-        is_open=now.is_open,
-        received=max(before.received, now.received),
-        sent=max(before.sent, now.sent),
+    return replace(
+        now, received=max(before.received, now.received), sent=max(before.sent, now.sent)
     )

@@ -18,6 +18,16 @@ DURATION_S = 10
 POINTS = sorted({p for points in CRASH_POINTS.values() for p in points})
 SCOPES = ("", "@*", "@orders", "@payments-db", "@workers", "@databases", "@coordinator")
 LINK_SCOPES = (*SCOPES, "@orders->*", "@*->payments-db", "@client", "@payments->payments-db")
+LINK_FAULTS = (
+    "partition",
+    "partition:hard",
+    "lose-reply",
+    "reset",
+    "cut-at:request:9",
+    "slow",
+    "jitter:20ms",
+    "flap:slow:50ms",
+)
 
 times = st.one_of(
     st.just(""),
@@ -28,7 +38,7 @@ times = st.one_of(
     st.integers(1, 10).map(lambda s: f",for={s}"),
 )
 faults = st.one_of(
-    st.tuples(st.sampled_from(("partition", "lose-reply")), st.sampled_from(LINK_SCOPES)),
+    st.tuples(st.sampled_from(LINK_FAULTS), st.sampled_from(LINK_SCOPES)),
     st.tuples(st.sampled_from(("kill", "restart", "pause")), st.sampled_from(SCOPES)),
     st.tuples(
         st.sampled_from(("terminate-backends", "lock:busiest")),

@@ -16,11 +16,10 @@ from dtx.verify.registry import CHECKERS
 from tests.support.histories import (
     CRASHED_NODE,
     ENDED_SESSIONS,
-    HELD_LINK,
     INVENTORY,
     KILLED_NODE,
+    LINK_EVIDENCE,
     LOCKED_NODE,
-    LOSSY_LINK,
     MONEY,
     PAUSED_NODE,
     PAYMENTS,
@@ -34,8 +33,7 @@ from tests.support.histories import (
 
 KINDS = ("commit", "commit-unknown", "refuse", "refuse-unknown", "refuse-at-once", "lose", "open")
 FAULTS = {
-    Proof.SILENCE: {"links": [HELD_LINK]},
-    Proof.LOST_REPLY: {"links": [LOSSY_LINK]},
+    **{proof: {"links": [link]} for proof, link in LINK_EVIDENCE.items()},
     Proof.DEATH: {"nodes": [KILLED_NODE]},
     Proof.CRASH: {"nodes": [CRASHED_NODE]},
     Proof.RESTART: {"nodes": [RESTARTED_NODE]},

@@ -1,9 +1,12 @@
-"""Windows of partition and lose-reply: order, evidence, guaranteed healing."""
+"""Windows of link faults: toxics, order, evidence, guaranteed healing."""
+
+from dataclasses import replace
 
 import pytest
 
 from dtx.core.history import FaultPhase
-from dtx.core.ports import Stream
+from dtx.core.ports import LinkConnection, Stream
+from dtx.core.schedule import Step
 from tests.unit.chaos.worlds import World
 
 LINK = "payments->payments-db"
@@ -119,3 +122,108 @@ def test_a_window_without_a_target_says_so_and_hurts_nothing(world: World) -> No
     assert "carried traffic" in injected.error
     assert not world.links.calls
     assert healed.at_ns == injected.at_ns
+
+
+def used_connection(**changes: int | str) -> LinkConnection:
+    found = LinkConnection(
+        id="c1",
+        is_open=True,
+        is_left=False,
+        request_bytes=10,
+        reply_bytes=10,
+        reply_segments=1,
+        request_ms_ago=20,
+        reply_ms_ago=10,
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fault", "arg", "kind", "streams", "attributes"),
+    [
+        ("lose-request", None, "timeout", {Stream.REQUESTS}, {"timeout": 0}),
+        ("stall", None, "bandwidth", set(Stream), {"rate": 0}),
+        ("stall-request", None, "bandwidth", {Stream.REQUESTS}, {"rate": 0}),
+        ("stall-reply", None, "bandwidth", {Stream.REPLIES}, {"rate": 0}),
+        ("reset", None, "reset_peer", {Stream.REPLIES}, {"timeout": 0}),
+        ("cut-at", "40", "limit_data", {Stream.REPLIES}, {"bytes": 40}),
+        ("cut-at", "reply:2KB", "limit_data", {Stream.REPLIES}, {"bytes": 2000}),
+        ("cut-at", "request:40B", "limit_data", {Stream.REQUESTS}, {"bytes": 40}),
+        ("slow", "200ms", "latency", set(Stream), {"latency": 200, "jitter": 0}),
+        ("throttle", "10KB", "bandwidth", set(Stream), {"rate": 10}),
+        (
+            "fragment",
+            "16",
+            "slicer",
+            set(Stream),
+            {"average_size": 16, "size_variation": 0, "delay": 1000},
+        ),
+        ("slow-close", "500ms", "slow_close", set(Stream), {"delay": 500}),
+    ],
+)
+def test_the_toxics_of_each_fault(
+    world: World,
+    fault: str,
+    arg: str | None,
+    kind: str,
+    streams: set[Stream],
+    attributes: dict[str, int],
+) -> None:
+    seen = {}
+    world.timer.at(world.seconds(2), lambda: seen.update(world.links.hurt_links))
+    healed = world.run(fault, LINK, arg=arg)
+    toxics = seen[LINK]
+    assert {t.stream for t in toxics} == streams
+    assert all((t.type, t.attributes) == (kind, attributes) for t in toxics)
+    assert healed.is_healed
+    assert not world.links.hurt_links
+
+
+@pytest.mark.parametrize(("fault", "arg"), [("refuse", None), ("partition", "hard")])
+def test_a_link_that_is_shut_counts_the_connections_in_use_that_it_closed(
+    world: World, fault: str, arg: str | None
+) -> None:
+    world.links.seen[LINK] = (used_connection(), used_connection(id="c2", request_ms_ago=5000))
+    world.links.seen["orders->payments"] = (used_connection(id="c3"),)
+    (evidence,) = world.run(fault, LINK, arg=arg).links
+    assert (evidence.cut, evidence.left) == (2, 0)
+    assert world.links.calls == [f"shut {LINK}", f"heal {LINK}"]
+    assert not world.links.shut_links
+
+
+def test_a_reset_recycles_connections_once_the_toxic_is_there(world: World) -> None:
+    world.run("reset", LINK)
+    assert world.links.calls == [f"hurt {LINK}", f"recycle {LINK}", f"heal {LINK}"]
+
+
+def test_jitter_changes_its_delay_when_the_schedule_says(world: World) -> None:
+    steps = tuple(Step(at_s=n / 2, value=10 * n) for n in range(4))
+    seen: list[int] = []
+    for at_s in (1.2, 1.7, 2.2, 2.7):
+        world.timer.at(
+            world.seconds(at_s),
+            lambda: seen.append(world.links.hurt_links[LINK][0].attributes["latency"]),
+        )
+    world.run("jitter", LINK, arg="50ms", steps=steps)
+    assert seen == [0, 10, 20, 30]
+    assert world.links.calls.count(f"change {LINK}") == 3
+
+
+def test_flap_is_on_and_off_when_the_schedule_says_and_sums_its_evidence(world: World) -> None:
+    steps = tuple(Step(at_s=n / 2, value=(n + 1) % 2) for n in range(4))
+    is_on: list[bool] = []
+    for at_s in (1.2, 1.7, 2.2, 2.7):
+        world.timer.at(world.seconds(at_s), lambda: is_on.append(LINK in world.links.hurt_links))
+    healed = world.run("flap", LINK, arg="partition", steps=steps)
+    assert is_on == [True, False, True, False]
+    (evidence,) = healed.links
+    assert 9_500 <= evidence.request_bytes <= 10_500  # 10 bytes a ms for 2 x 0.5 s
+    assert evidence.reply_bytes == 0
+    assert healed.is_healed
+
+
+def test_flap_is_healed_when_it_ends_while_on(world: World) -> None:
+    steps = (Step(at_s=0, value=1), Step(at_s=1.9, value=0))
+    healed = world.run("flap", LINK, arg="refuse", steps=steps, until_s=2.0)
+    assert healed.is_healed
+    assert not world.links.shut_links

@@ -169,6 +169,58 @@ def test_times(times: str, at_s: float, until_s: float) -> None:
     assert [window.at_s, window.until_s] == pytest.approx([at_s, until_s])
 
 
+@pytest.mark.parametrize(
+    ("text", "argument"),
+    [
+        ("slow", "200ms"),
+        ("jitter", "50ms"),
+        ("throttle", "10KB"),
+        ("fragment", "16"),
+        ("slow-close", "500ms"),
+        ("partition", None),
+        ("partition:hard", "hard"),
+        ("slow:1s", "1s"),
+        ("flap:slow:50ms", "slow:50ms"),
+    ],
+)
+def test_what_a_left_out_argument_means_stands_in_the_plan(text: str, argument: str | None) -> None:
+    assert one(text).arg == argument
+
+
+@pytest.mark.parametrize(
+    ("text", "proof"),
+    [
+        ("partition:hard", Proof.REFUSED),
+        ("flap:partition:hard", Proof.REFUSED),
+        ("flap:slow", Proof.LATE),
+        ("cut-at:request:9", Proof.CUT),
+    ],
+)
+def test_the_argument_decides_what_must_be_seen(text: str, proof: Proof) -> None:
+    assert one(text).proof is proof
+
+
+def test_jitter_draws_a_delay_for_each_change_from_the_seed() -> None:
+    steps = one("jitter:90ms@orders->payments,for=1s,every=100ms").steps
+    assert [step.at_s for step in steps] == pytest.approx([n / 10 for n in range(10)])
+    assert len({step.value for step in steps}) > 3
+    assert all(0 <= step.value <= 90 for step in steps)
+    assert steps != one("jitter:90ms@orders->payments,for=1s,every=100ms", seed=8).steps
+
+
+def test_flap_draws_when_it_is_on_and_off_from_the_seed() -> None:
+    steps = one("flap:stall@orders->payments,for=3s").steps
+    assert [step.value for step in steps] == [1, 0, 1, 0, 1, 0]
+    on, off = steps[::2], steps[1::2]
+    assert [step.at_s for step in on] == [0, 1, 2]
+    assert all(0.25 <= b.at_s - a.at_s <= 0.75 for a, b in zip(on, off, strict=True))
+    assert steps != one("flap:stall@orders->payments,for=3s", seed=8).steps
+
+
+def test_faults_that_do_not_change_have_no_steps() -> None:
+    assert one("slow").steps == ()
+
+
 def test_windows_are_in_order_of_time_whatever_the_order_of_words() -> None:
     windows = plan("kill@orders,at=6,for=1+partition@payments,at=1,for=1", "kill@orders,at=3,for=1")
     assert [w.at_s for w in windows.windows] == [1, 3, 6]
@@ -213,7 +265,27 @@ def test_overlapping_draws_avoid_each_other() -> None:
         ("kill,at=nan", "'nan' is no time", "500ms"),
         ("kill,at=1,at=2", "at is given twice", "leave one"),
         ("kill,fro=2s", "no setting named 'fro'", 'did you mean "for"?'),
-        ("kill,every=3s", "is not there yet", "joined with +"),
+        ("kill,every=3s", "kill does not change while it is on", "flap"),
+        ("partition:hrad", "no kind of partition named 'hrad'", 'did you mean "hard"?'),
+        ("partition:", "needs hard, or nothing", "dtx show"),
+        ("stall:5s", "takes no argument", "write stall"),
+        ("cut-at", "needs [request:|reply:]BYTES", "dtx show"),
+        ("cut-at:replay:5", "no direction named 'replay'", 'did you mean "reply"?'),
+        ("cut-at:5MB", "'5MB' is no size", "2KB"),
+        ("slow:200", "not between 1 ms and 30 s", "did you mean 200ms?"),
+        ("slow:fast", "'fast' is no time", "500ms"),
+        ("jitter:0ms", "not between 1 ms", "200ms"),
+        ("jitter,every=1ms", "too short to be seen", "every=0.05s"),
+        ("throttle:500B", "less than 1000 bytes", "1000B or more"),
+        ("throttle:1500B", "not a whole number of kilobytes", "throttle:1KB"),
+        ("fragment:0", "less than 1 bytes", "1B or more"),
+        ("flap", "needs a link fault", "dtx show"),
+        ("flap:partiton", "no link fault named 'partiton'", 'did you mean "partition"?'),
+        ("flap:kill", "no link fault named 'kill'", "partition"),
+        ("flap:jitter", "changes by itself", "flap:slow"),
+        ("flap:stall:1", "takes no argument", "write flap:stall"),
+        ("flap:cut-at", "needs [request", "flap:cut-at"),
+        ("flap:stall,every=100ms", "too short to be seen", "every=0.4s"),
         ("kill,p=0.5", "is not there yet", "joined with +"),
         ("random", "is not there yet", "joined with +"),
         ("none+kill", "contradicts", "leave one"),

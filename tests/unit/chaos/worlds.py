@@ -6,7 +6,7 @@ from dtx.chaos.episode import Episode
 from dtx.chaos.fault import Ports
 from dtx.chaos.faults import FAULTS
 from dtx.core.history import FaultEvent, FaultPhase
-from dtx.core.schedule import Window
+from dtx.core.schedule import Step, Window
 from tests.support.fakes import (
     FakeCrashPoints,
     FakeInFlight,
@@ -61,6 +61,7 @@ class World:
         until_s: float = 3.0,
         arg: str | None = None,
         nth: int = 1,
+        steps: tuple[Step, ...] = (),
     ) -> FaultEvent:
         """Run one window to its end and return its `healed` event."""
         window = Window(
@@ -73,6 +74,7 @@ class World:
             until_s=until_s,
             arg=arg,
             nth=nth,
+            steps=steps,
         )
         wound = FAULTS[fault].wound(window, targets, self.ports, self.timer)
         Episode(window, wound, self.ports, self.timer).run(self.start_ns)

@@ -11,8 +11,8 @@ from tests.support.histories import (
     ENDED_SESSIONS,
     HELD_LINK,
     KILLED_NODE,
+    LINK_EVIDENCE,
     LOCKED_NODE,
-    LOSSY_LINK,
     PAUSED_NODE,
     RESTARTED_NODE,
     RunBuilder,
@@ -31,8 +31,8 @@ def run() -> RunBuilder:
 
 def evidence(proof: Proof) -> tuple[list[LinkEvidence], list[NodeEvidence]]:
     return {
+        **{p: ([link], []) for p, link in LINK_EVIDENCE.items()},
         Proof.SILENCE: ([HELD_LINK, OTHER_HELD], []),
-        Proof.LOST_REPLY: ([LOSSY_LINK], []),
         Proof.DEATH: ([], [KILLED_NODE]),
         Proof.CRASH: ([], [CRASHED_NODE]),
         Proof.RESTART: ([], [RESTARTED_NODE]),
@@ -54,7 +54,7 @@ def test_complete_proof_lands(run: RunBuilder, proof: Proof) -> None:
 
 
 def test_lost_reply_proves_its_request(run: RunBuilder) -> None:
-    link = msgspec.structs.replace(LOSSY_LINK, request_bytes=0)
+    link = msgspec.structs.replace(LINK_EVIDENCE[Proof.LOST_REPLY], request_bytes=0)
     run.fault(Proof.LOST_REPLY, links=[link], nodes=[])
     assert run.judge().coverage[0].has_landed
 
@@ -67,6 +67,18 @@ def test_lost_reply_proves_its_request(run: RunBuilder) -> None:
         (Proof.LOST_REPLY, {"reply_bytes": 9}, "9 bytes of replies came through"),
         (Proof.LOST_REPLY, {"dropped_reply_bytes": 0}, "no reply was lost"),
         (Proof.DEATH, {"processes": 0}, "no process of payments was there to end"),
+        (Proof.UNANSWERED, {"request_bytes": 0}, "nothing was sent"),
+        (Proof.UNANSWERED, {"answered": 2}, "2 requests were answered"),
+        (Proof.LOST_REQUEST, {"answered": 2}, "2 requests were answered"),
+        (Proof.LOST_REQUEST, {"dropped_request_bytes": 0}, "no request was lost"),
+        (Proof.REFUSED, {"cut": 0}, "no connection in use was closed"),
+        (Proof.REFUSED, {"left": 1}, "1 connections were still open"),
+        (Proof.RESET, {"dropped_reply_bytes": 0}, "no answer was reset"),
+        (Proof.CUT, {"cut": 0, "dropped_reply_bytes": 0}, "came so far"),
+        (Proof.LATE, {"answered": 0, "touched": 0}, "no answer on orders->payments could show"),
+        (Proof.LATE, {"touched": 4}, "only 4 of 9 answers"),
+        (Proof.PIECES, {"touched": 0}, "only 0 of 9 answers"),
+        (Proof.LATE_CLOSE, {"answered": 0, "touched": 0}, "no connection that the source closed"),
         (Proof.DEATH, {"connections": 0}, "no open connection"),
         (Proof.DEATH, {"silenced": 0}, "went silent"),
         (Proof.DEATH, {"restarted_after_s": None}, "not started again"),
@@ -98,6 +110,12 @@ def test_each_lack_is_named_and_makes_unknown(
     assert verdict.status is Status.UNKNOWN
     assert words in verdict.reasons[0]
     assert not verdict.coverage[0].has_landed
+
+
+def test_a_cut_at_the_end_of_a_message_needs_no_lost_byte(run: RunBuilder) -> None:
+    seen = msgspec.structs.replace(LINK_EVIDENCE[Proof.CUT], dropped_reply_bytes=0)
+    run.fault(Proof.CUT, links=[seen])
+    assert run.judge().coverage[0].has_landed
 
 
 def test_pause_lands_on_unfinished_work_though_nothing_was_sent_meanwhile(run: RunBuilder) -> None:

@@ -1,0 +1,280 @@
+"""Follows the connections of links while a fault is on: which requests were answered, how late, in how many pieces.
+
+The kernel tells, for each connection that a proxy accepted, how long ago payload last came and last went
+(tcp_info, tcpi_last_data_recv and tcpi_last_data_sent), to a tick of its clock. So a look says when a question was asked
+and when it was answered, however late one looks. Where an answer and the next question fall into one tick, what
+happened is not always certain: then it is not counted, or with the least time that it can have taken. All this is right
+for protocols of question and answer (HTTP/1.1, SQL); bytes that a server sends unasked may be taken for an answer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from dtx.core.ports import LinkConnection, Stream
+
+TICK_MS = 10
+"""The longest tick of a Linux kernel's clock (CONFIG_HZ=100), and the time between two looks."""
+TOLERANCE_MS = 2 * TICK_MS
+LEAST_MS = 3 * TICK_MS
+"""Shorter delays can't be told from none."""
+QUIET_MS = 100
+"""A request and an answer in the same tick, so long ago: the answer was to this request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request that came after the fault began, and its answer so far.
+
+    Attributes:
+        first_ms: from the end of the request to the answer, when it was first seen; at least so long.
+        last_ms: the same, to what was last seen of the answer.
+    """
+
+    first_ms: int
+    last_ms: int
+    request_bytes: int
+    reply_bytes: int
+    reply_segments: int
+
+
+Judge = Callable[[Exchange], bool | None]
+"""Whether an answer shows the fault; None if it is too small for that to be seen."""
+
+
+def never(_: Exchange) -> bool | None:
+    """Judge for faults under which no answer may come."""
+    return False
+
+
+def at_least(delay_ms: int) -> Judge:
+    """Return the judge for answers that must take at least so long."""
+    if delay_ms < LEAST_MS:
+        return lambda _: None
+    return lambda exchange: exchange.first_ms >= delay_ms - TOLERANCE_MS
+
+
+def slower_than(rate_kb_s: int) -> Judge:
+    """Return the judge for answers that pass at so many bytes a millisecond."""
+
+    def judge(exchange: Exchange) -> bool | None:
+        needed_ms = max(exchange.request_bytes, exchange.reply_bytes) // rate_kb_s
+        if needed_ms < LEAST_MS:
+            return None
+        return exchange.last_ms >= needed_ms - TOLERANCE_MS
+
+    return judge
+
+
+def in_pieces_of(size: int) -> Judge:
+    """Return the judge for answers longer than `size` bytes: no segment may be longer, on average."""
+
+    def judge(exchange: Exchange) -> bool | None:
+        if exchange.reply_bytes <= size:
+            return None
+        return exchange.reply_segments * size >= exchange.reply_bytes
+
+    return judge
+
+
+@dataclass(slots=True)
+class _Followed:
+    """One connection.
+
+    Attributes:
+        latest: as it was last seen, at `seen_ns`.
+        base: as it was before the question that is open, or was answered last.
+        asked_ns: when the open question came; None if none is open.
+        is_sure: whether it is certain that it is open.
+        exchange: the last one.
+        doubtful: how often a question and an answer came in one tick and may or may not belong together.
+    """
+
+    latest: LinkConnection
+    base: LinkConnection
+    seen_ns: int = 0
+    asked_ns: int | None = None
+    is_sure: bool = True
+    exchange: Exchange | None = None
+    doubtful: int = 0
+    left_since_ns: int | None = None
+    left_until_ns: int = 0
+
+    def ask(self, base: LinkConnection, asked_ns: int, *, is_sure: bool) -> None:
+        """A question is open."""
+        self.base, self.asked_ns, self.is_sure = base, asked_ns, is_sure
+
+
+class Exchanges:
+    """What was seen on the connections of one link since the fault began or last changed."""
+
+    def __init__(
+        self, *, closes_after_ms: int | None = None, cut_after: tuple[Stream, int] | None = None
+    ) -> None:
+        """Follow nothing yet.
+
+        Args:
+            closes_after_ms: judge not answers but closings: a proxy must keep a left connection so long.
+            cut_after: count the connections that ended after exactly so many bytes of one direction.
+        """
+        self._closes_after_ms = closes_after_ms
+        self._cut_after = cut_after
+        self._since_ns = 0
+        self._judge: Judge = never
+        self._followed: dict[str, _Followed] = {}
+        self._starts: dict[str, LinkConnection] = {}
+        self._cut: set[str] = set()
+        self._answered = 0
+        self._touched = 0
+
+    def begin(self, now_ns: int, seen: Sequence[LinkConnection], judge: Judge) -> None:
+        """Judge only requests that come from now on, by `judge`; answers to earlier ones do not count."""
+        self._finish_all()
+        self._since_ns = now_ns
+        self._judge = judge
+        for one in seen:
+            self._starts.setdefault(one.id, one)
+            followed = self._followed[one.id] = _Followed(latest=one, base=one, seen_ns=now_ns)
+            is_same_tick = one.request_ms_ago == one.reply_ms_ago and one.request_ms_ago < QUIET_MS
+            if one.request_bytes and (one.request_ms_ago < one.reply_ms_ago or is_same_tick):
+                # It came before: whatever comes for it is not counted.
+                followed.ask(one, 0, is_sure=not is_same_tick)
+
+    def see(self, now_ns: int, seen: Sequence[LinkConnection]) -> None:
+        """Take the connections as the kernel sees them now."""
+        for one in seen:
+            nothing = replace(one, request_bytes=0, reply_bytes=0, reply_segments=0)
+            self._starts.setdefault(one.id, nothing)
+            followed = self._followed.setdefault(
+                one.id, _Followed(latest=nothing, base=nothing, seen_ns=now_ns)
+            )
+            if one.is_left:
+                followed.left_since_ns = followed.left_since_ns or now_ns
+                followed.left_until_ns = now_ns
+            self._look(now_ns, followed, one)
+            followed.latest, followed.seen_ns = one, now_ns
+        open_now = {one.id for one in seen if one.is_open}
+        for key, followed in self._followed.items():
+            if key not in open_now and self._is_cut(self._starts[key], followed.latest):
+                self._cut.add(key)
+
+    @property
+    def cut(self) -> int:
+        """How many connections ended after exactly the bytes of `cut_after`."""
+        return len(self._cut)
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many answers (or closings) were judged, and how many of them show the fault."""
+        answered, touched = self._answered, self._touched
+        for followed in self._followed.values():
+            verdict = self._verdict(followed)
+            answered += verdict is not None
+            touched += verdict is True
+            if self._judge is never:
+                # The first may be the answer to a question from before the fault.
+                answered += max(0, followed.doubtful - 1)
+        return answered, touched
+
+    def _look(self, now_ns: int, followed: _Followed, one: LinkConnection) -> None:
+        was = followed.latest
+        asked_ns = now_ns - one.request_ms_ago * 1_000_000
+        has_asked = one.request_bytes > was.request_bytes
+        has_answered = one.reply_segments > was.reply_segments
+        if has_asked and has_answered:
+            self._look_at_both(followed, one, asked_ns)
+        elif has_asked:
+            if followed.asked_ns is None or not followed.is_sure:
+                self._finish(followed)
+                followed.ask(was, asked_ns, is_sure=True)
+            followed.asked_ns = asked_ns
+        elif has_answered:
+            replied_ns = now_ns - one.reply_ms_ago * 1_000_000
+            if followed.asked_ns is not None:
+                self._answer(followed, one, followed.asked_ns, replied_ns)
+            elif followed.exchange is not None:
+                grown_ms = was.reply_ms_ago + (now_ns - followed.seen_ns) // 1_000_000
+                followed.exchange = replace(
+                    followed.exchange,
+                    last_ms=followed.exchange.last_ms + max(0, grown_ms - one.reply_ms_ago),
+                    reply_bytes=one.reply_bytes - followed.base.reply_bytes,
+                    reply_segments=one.reply_segments - followed.base.reply_segments,
+                )
+
+    def _look_at_both(self, followed: _Followed, one: LinkConnection, asked_ns: int) -> None:
+        """Tell apart who came first: the last answer to an open question, or the last question."""
+        was = followed.latest
+        is_question_first = one.reply_ms_ago < one.request_ms_ago
+        is_same_tick = one.reply_ms_ago == one.request_ms_ago
+        if is_question_first or (is_same_tick and followed.asked_ns is None):
+            took_ns = (one.request_ms_ago - one.reply_ms_ago) * 1_000_000
+            self._finish(followed)
+            followed.base = was
+            self._answer(followed, one, asked_ns, asked_ns + took_ns)
+            return
+        if followed.asked_ns is not None and followed.is_sure:
+            # It was still open when it was last looked at.
+            answered = replace(one, request_bytes=was.request_bytes)
+            self._answer(followed, answered, followed.asked_ns, followed.seen_ns)
+        elif followed.asked_ns is not None:
+            followed.doubtful += 1
+        self._finish(followed)
+        behind = replace(one, request_bytes=was.request_bytes)
+        followed.ask(behind, asked_ns, is_sure=not is_same_tick)
+
+    def _answer(
+        self, followed: _Followed, one: LinkConnection, asked_ns: int, replied_ns: int
+    ) -> None:
+        followed.asked_ns = None
+        # A tick early, it may have come before the fault was on.
+        if asked_ns - TICK_MS * 1_000_000 < self._since_ns:
+            return
+        took_ms = max(0, replied_ns - asked_ns) // 1_000_000
+        base = followed.base
+        followed.exchange = Exchange(
+            first_ms=took_ms,
+            last_ms=took_ms,
+            request_bytes=one.request_bytes - base.request_bytes,
+            reply_bytes=one.reply_bytes - base.reply_bytes,
+            reply_segments=one.reply_segments - base.reply_segments,
+        )
+
+    def _is_cut(self, start: LinkConnection, end: LinkConnection) -> bool:
+        if self._cut_after is None:
+            return False
+        stream, size = self._cut_after
+        sent = (
+            end.request_bytes - start.request_bytes
+            if stream is Stream.REQUESTS
+            else end.reply_bytes - start.reply_bytes
+        )
+        # After 0 bytes no one can tell who closed it.
+        return sent == size > 0
+
+    def _verdict(self, followed: _Followed) -> bool | None:
+        if self._closes_after_ms is not None:
+            if followed.left_since_ns is None:
+                return None
+            kept_ms = (followed.left_until_ns - followed.left_since_ns) / 1e6
+            return kept_ms >= self._closes_after_ms
+        return None if followed.exchange is None else self._judge(followed.exchange)
+
+    def _finish(self, followed: _Followed) -> None:
+        verdict = self._verdict(followed)
+        self._answered += verdict is not None
+        self._touched += verdict is True
+        followed.exchange = None
+        followed.left_since_ns = None
+
+    def _finish_all(self) -> None:
+        for followed in self._followed.values():
+            self._finish(followed)
+
+
+def in_use(seen: Sequence[LinkConnection], *, within_ms: int) -> set[str]:
+    """Return the ids of open connections on which payload moved within the last `within_ms`."""
+    return {
+        one.id
+        for one in seen
+        if one.is_open
+        and one.request_bytes + one.reply_bytes > 0
+        and min(one.request_ms_ago, one.reply_ms_ago) <= within_ms
+    }

@@ -1,0 +1,47 @@
+"""jitter:MOST[,every=250ms]: every byte comes later by a delay that keeps changing, from 0 to MOST in each direction.
+
+Layer: link. Unit: every proxy of the link. The delays are drawn from the seed and stand in the schedule; Toxiproxy's own
+jitter stays 0, for its chance has no seed. Bytes in flight: kept for the delay, in order, as TCP keeps them. At each
+change the oldest bytes that are kept on a connection pass at once. Healing: what is kept is delivered at once.
+
+Proof: as of `slow`, for requests that came after a change and were answered before the next, where both delays together
+are 30 ms or more.
+"""
+
+import random
+from typing import Final
+
+from dtx.chaos.argument import milliseconds
+from dtx.chaos.faults.slow import delayed
+from dtx.chaos.link_wound import Injury, LinkFault
+from dtx.chaos.pulse import beats
+from dtx.core.schedule import Proof, Step
+
+EVERY_S: Final = 0.25
+LEAST_EVERY_S: Final = 0.05
+
+
+def _injury(argument: str) -> Injury:
+    most_ms = milliseconds(argument, what="jitter")
+
+    def draw(rng: random.Random, length_s: float, every_s: float | None) -> tuple[Step, ...]:
+        times = beats(length_s, every_s or EVERY_S, least_s=LEAST_EVERY_S)
+        return tuple(Step(at_s=at_s, value=rng.randint(0, most_ms)) for at_s in times)
+
+    return Injury(
+        proof=Proof.LATE,
+        toxics=delayed(most_ms).toxics,
+        judge=delayed(most_ms).judge,
+        draw=draw,
+        changed=delayed,
+    )
+
+
+FAULT: Final = LinkFault(
+    name="jitter",
+    proof=Proof.LATE,
+    summary="every byte comes later by a delay that keeps changing, in each direction",
+    argument="the longest delay, 50ms if left out",
+    default="50ms",
+    injury=_injury,
+)

@@ -1,0 +1,165 @@
+"""Which answers count under a fault, from what the kernel says at each look."""
+
+from dataclasses import replace
+
+from dtx.chaos.exchanges import (
+    Exchange,
+    Exchanges,
+    at_least,
+    in_pieces_of,
+    in_use,
+    never,
+    slower_than,
+)
+from dtx.core.ports import LinkConnection, Stream
+
+MS = 1_000_000
+IDLE = LinkConnection(
+    id="a",
+    is_open=True,
+    is_left=False,
+    request_bytes=10,
+    reply_bytes=20,
+    reply_segments=1,
+    request_ms_ago=5000,
+    reply_ms_ago=4990,
+)
+
+
+class Watched:
+    """One connection, looked at every 10 ms, under a fault that began when it was idle."""
+
+    def __init__(self, exchanges: Exchanges, judge: object = never, begin: object = None) -> None:
+        self.now_ms = 10_000
+        self.exchanges = exchanges
+        self.seen = begin if isinstance(begin, LinkConnection) else IDLE
+        exchanges.begin(self.now_ms * MS, [self.seen], judge)  # type: ignore[arg-type]
+
+    def look(self, at_ms: int, **changes: int | bool) -> None:
+        self.seen = replace(self.seen, **changes)  # type: ignore[arg-type]
+        self.exchanges.see((self.now_ms + at_ms) * MS, [self.seen])
+
+
+def exchange(**changes: int) -> Exchange:
+    found = Exchange(first_ms=100, last_ms=100, request_bytes=50, reply_bytes=500, reply_segments=1)
+    return replace(found, **changes)
+
+
+def test_an_answer_that_took_as_long_as_it_must_shows_the_delay() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
+    watched.look(160, reply_bytes=40, reply_segments=2, request_ms_ago=105, reply_ms_ago=2)
+    assert seen.counts() == (1, 1)
+
+
+def test_a_prompt_answer_does_not() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(
+        60, request_bytes=30, reply_bytes=40, reply_segments=2, request_ms_ago=5, reply_ms_ago=4
+    )
+    assert seen.counts() == (1, 0)
+
+
+def test_a_question_right_behind_an_answer_is_not_its_question() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
+    watched.look(170, request_ms_ago=115)
+    watched.look(
+        180, request_bytes=50, reply_bytes=40, reply_segments=2, request_ms_ago=4, reply_ms_ago=4
+    )
+    assert seen.counts() == (1, 1)
+
+
+def test_answers_and_questions_in_one_tick_that_may_not_belong_together_do_not_count() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100), replace(IDLE, request_ms_ago=3, reply_ms_ago=3))
+    for n in range(1, 6):
+        watched.look(
+            n * 200,
+            request_bytes=10 + n,
+            reply_segments=1 + n,
+            request_ms_ago=4,
+            reply_ms_ago=4,
+        )
+    assert seen.counts() == (0, 0)
+
+
+def test_under_a_fault_that_lets_no_answer_pass_they_count_but_for_the_first() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, never, replace(IDLE, request_ms_ago=3, reply_ms_ago=3))
+    for n in range(1, 6):
+        watched.look(
+            n * 200,
+            request_bytes=10 + n,
+            reply_segments=1 + n,
+            request_ms_ago=4,
+            reply_ms_ago=4,
+        )
+    assert seen.counts() == (4, 0)
+
+
+def test_the_answer_to_a_question_from_before_does_not_count() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, never, replace(IDLE, request_ms_ago=50, reply_ms_ago=900))
+    watched.look(60, reply_bytes=40, reply_segments=2, request_ms_ago=110, reply_ms_ago=3)
+    watched.look(100, request_bytes=30, request_ms_ago=2, reply_ms_ago=43)
+    assert seen.counts() == (0, 0)
+
+
+def test_a_new_beginning_forgets_the_question_that_is_open() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
+    seen.begin((watched.now_ms + 70) * MS, [replace(watched.seen, request_ms_ago=15)], never)
+    watched.look(160, reply_bytes=40, reply_segments=2, request_ms_ago=105, reply_ms_ago=2)
+    assert seen.counts() == (0, 0)
+
+
+def test_pieces_and_pace_are_judged_by_size() -> None:
+    assert in_pieces_of(100)(exchange(reply_segments=5)) is True
+    assert in_pieces_of(100)(exchange(reply_segments=4)) is False
+    assert in_pieces_of(500)(exchange()) is None
+    assert slower_than(5)(exchange()) is True
+    assert slower_than(5)(exchange(last_ms=70)) is False
+    assert slower_than(50)(exchange()) is None
+    assert at_least(29)(exchange()) is None
+
+
+def test_a_left_connection_that_is_kept_long_enough_counts() -> None:
+    seen = Exchanges(closes_after_ms=100)
+    watched = Watched(seen)
+    watched.look(50, is_open=False, is_left=True)
+    watched.look(140)
+    assert seen.counts() == (1, 0)
+    watched.look(160)
+    assert seen.counts() == (1, 1)
+
+
+def test_a_connection_that_ends_after_exactly_the_bytes_is_cut() -> None:
+    for size, cut in ((40, 1), (39, 0), (0, 0)):
+        seen = Exchanges(cut_after=(Stream.REPLIES, size))
+        watched = Watched(seen)
+        watched.look(50, reply_bytes=20 + 40)
+        assert seen.cut == 0, "it is still open"
+        watched.look(60, is_open=False)
+        assert seen.cut == cut
+
+
+def test_a_cut_of_requests_counts_requests_and_a_connection_that_is_gone() -> None:
+    seen = Exchanges(cut_after=(Stream.REQUESTS, 40))
+    watched = Watched(seen)
+    watched.look(50, request_bytes=10 + 40)
+    seen.see(11_000 * MS, [])
+    assert seen.cut == 1
+
+
+def test_only_open_connections_that_carried_something_lately_are_in_use() -> None:
+    recent = replace(IDLE, reply_ms_ago=900)
+    assert in_use([recent], within_ms=1000) == {"a"}
+    assert in_use([IDLE], within_ms=1000) == set()
+    assert in_use([replace(recent, is_open=False)], within_ms=1000) == set()
+    unused = replace(recent, request_bytes=0, reply_bytes=0)
+    assert in_use([unused], within_ms=1000) == set()
