@@ -156,6 +156,13 @@ def test_a_connection_that_ends_after_exactly_the_bytes_is_cut() -> None:
         assert seen.cut == cut
 
 
+def test_after_no_byte_at_all_no_one_can_tell_who_closed() -> None:
+    seen = Exchanges(cut_after=(Stream.REPLIES, 0))
+    watched = Watched(seen)
+    watched.look(60, is_open=False)
+    assert seen.cut == 0
+
+
 def test_a_cut_of_requests_counts_requests_and_a_connection_that_is_gone() -> None:
     seen = Exchanges(cut_after=(Stream.REQUESTS, 40))
     watched = Watched(seen)
