@@ -118,7 +118,7 @@ class Exchanges:
         """
         self._closes_after_ms = closes_after_ms
         self._cut_after = cut_after
-        self._since_ns = 0
+        self._since_ns = self._looked_ns = 0
         self._judge: Judge = never
         self._followed: dict[str, _Followed] = {}
         self._starts: dict[str, LinkConnection] = {}
@@ -128,7 +128,8 @@ class Exchanges:
 
     def begin(self, now_ns: int, seen: Sequence[LinkConnection], judge: Judge) -> None:
         """Judge only requests that come from now on, by `judge`; answers to earlier ones do not count."""
-        self._finish_all()
+        for followed in self._followed.values():
+            self._finish(followed)
         self._since_ns = now_ns
         self._judge = judge
         for one in seen:
@@ -141,6 +142,7 @@ class Exchanges:
 
     def see(self, now_ns: int, seen: Sequence[LinkConnection]) -> None:
         """Take the connections as the kernel sees them now."""
+        self._looked_ns = now_ns
         for one in seen:
             nothing = replace(one, request_bytes=0, reply_bytes=0, reply_segments=0)
             self._starts.setdefault(one.id, nothing)
@@ -254,19 +256,18 @@ class Exchanges:
             if followed.left_since_ns is None:
                 return None
             kept_ms = (followed.left_until_ns - followed.left_since_ns) / 1e6
-            return kept_ms >= self._closes_after_ms
+            is_kept = kept_ms >= self._closes_after_ms
+            # Still kept at the last look, it has not had its time.
+            return None if not is_kept and followed.left_until_ns == self._looked_ns else is_kept
         return None if followed.exchange is None else self._judge(followed.exchange)
 
     def _finish(self, followed: _Followed) -> None:
+        if self._closes_after_ms is not None:
+            return
         verdict = self._verdict(followed)
         self._answered += verdict is not None
         self._touched += verdict is True
         followed.exchange = None
-        followed.left_since_ns = None
-
-    def _finish_all(self) -> None:
-        for followed in self._followed.values():
-            self._finish(followed)
 
 
 def in_use(seen: Sequence[LinkConnection], *, within_ms: int) -> set[str]:

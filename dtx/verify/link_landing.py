@@ -85,9 +85,9 @@ def _lacks_touched(what: str) -> Callable[[FaultEvent], Iterator[str]]:
     def lacks(healed: FaultEvent) -> Iterator[str]:
         answered, touched = _sum(healed, "answered"), _sum(healed, "touched")
         if not answered:
-            yield f"no {what} on {listed(healed.targets)} could show it; {MORE_TRAFFIC}"
+            yield f"nothing on {listed(healed.targets)} could show it ({what}); {MORE_TRAFFIC}"
         elif touched * 2 <= answered:
-            yield f"only {touched} of {answered} {what}s on {listed(healed.targets)} show it"
+            yield f"on {listed(healed.targets)} only {touched} of {answered} show it: {what}"
 
     return lacks
 
@@ -108,9 +108,9 @@ _LACKS: Final[Mapping[Proof, Callable[[FaultEvent], Iterator[str]]]] = {
     Proof.REFUSED: _lacks_refused,
     Proof.RESET: _lacks_reset,
     Proof.CUT: _lacks_cut,
-    Proof.LATE: _lacks_touched("answer"),
-    Proof.PIECES: _lacks_touched("answer"),
-    Proof.LATE_CLOSE: _lacks_touched("connection that the source closed"),
+    Proof.LATE: _lacks_touched("answers to requests that came after it began"),
+    Proof.PIECES: _lacks_touched("answers that are long enough"),
+    Proof.LATE_CLOSE: _lacks_touched("connections that the source closed"),
 }
 _WORDS: Final[Mapping[Proof, str]] = {
     Proof.SILENCE: "{sent} bytes were sent into it and none came back",

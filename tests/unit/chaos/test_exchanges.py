@@ -133,9 +133,17 @@ def test_a_left_connection_that_is_kept_long_enough_counts() -> None:
     watched = Watched(seen)
     watched.look(50, is_open=False, is_left=True)
     watched.look(140)
-    assert seen.counts() == (1, 0)
-    watched.look(160)
+    assert seen.counts() == (0, 0), "it has not had its time"
+    watched.look(160, request_bytes=11)
     assert seen.counts() == (1, 1)
+
+
+def test_a_left_connection_that_is_gone_too_soon_counts_against() -> None:
+    seen = Exchanges(closes_after_ms=100)
+    watched = Watched(seen)
+    watched.look(50, is_open=False, is_left=True)
+    seen.see((watched.now_ms + 90) * MS, [])
+    assert seen.counts() == (1, 0)
 
 
 def test_a_connection_that_ends_after_exactly_the_bytes_is_cut() -> None:
@@ -146,6 +154,13 @@ def test_a_connection_that_ends_after_exactly_the_bytes_is_cut() -> None:
         assert seen.cut == 0, "it is still open"
         watched.look(60, is_open=False)
         assert seen.cut == cut
+
+
+def test_after_no_byte_at_all_no_one_can_tell_who_closed() -> None:
+    seen = Exchanges(cut_after=(Stream.REPLIES, 0))
+    watched = Watched(seen)
+    watched.look(60, is_open=False)
+    assert seen.cut == 0
 
 
 def test_a_cut_of_requests_counts_requests_and_a_connection_that_is_gone() -> None:

@@ -222,6 +222,13 @@ def test_flap_is_on_and_off_when_the_schedule_says_and_sums_its_evidence(world: 
     assert healed.is_healed
 
 
+def test_flap_tells_of_connections_that_stay_open_though_it_is_on(world: World) -> None:
+    steps = tuple(Step(at_s=n / 2, value=(n + 1) % 2) for n in range(4))
+    world.timer.at(world.seconds(2.2), lambda: world.links.connections_now.update({LINK: 4}))
+    (evidence,) = world.run("flap", LINK, arg="refuse", steps=steps).links
+    assert evidence.left == 4
+
+
 def test_flap_is_healed_when_it_ends_while_on(world: World) -> None:
     steps = (Step(at_s=0, value=1), Step(at_s=1.9, value=0))
     healed = world.run("flap", LINK, arg="refuse", steps=steps, until_s=2.0)

@@ -217,6 +217,11 @@ def test_flap_draws_when_it_is_on_and_off_from_the_seed() -> None:
     assert steps != one("flap:stall@orders->payments,for=3s", seed=8).steps
 
 
+def test_only_a_crash_point_is_described_with_its_pass() -> None:
+    assert describe(one("slow@payments->payments-db")).startswith("slow:200ms of payments->pay")
+    assert "pass)" in describe(one("crash-at:before-answer"))
+
+
 def test_faults_that_do_not_change_have_no_steps() -> None:
     assert one("slow").steps == ()
 
