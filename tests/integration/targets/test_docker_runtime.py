@@ -133,6 +133,26 @@ def test_killed_processes_are_gone_from_this_machine(
     assert not any(Path("/proc", pid).exists() for pid in pids)
 
 
+def test_paused_processes_are_all_stopped_on_this_machine_and_none_once_resumed(
+    runtime: DockerRuntime, scope: RunScope, engine: Engine
+) -> None:
+    server = runtime.launch_postgres("a-db")
+    wait_for_queries(server)
+    (container,) = containers_of(engine, scope.run_id)
+
+    def states() -> list[str]:
+        top = engine.api.top(container["Id"], ps_args="-eo pid,stat")
+        pids = [row[top["Titles"].index("PID")] for row in top["Processes"]]
+        stats = [Path("/proc", pid, "stat").read_text() for pid in pids]
+        return [stat.rpartition(")")[2].split()[0] for stat in stats]
+
+    processes = server.pause()
+    assert states() == ["T"] * processes
+    assert processes >= 5
+    server.resume()
+    assert "T" not in states()
+
+
 def test_postgres_port_is_not_open_to_the_network(
     runtime: DockerRuntime, scope: RunScope, engine: Engine
 ) -> None:

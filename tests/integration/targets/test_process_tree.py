@@ -176,6 +176,21 @@ class TestStopAll:
         process_tree.continue_all(members)
         assert eventually(lambda: len(members()) > stopped)
 
+    def test_child_that_was_forked_behind_the_listing_is_stopped_too(
+        self, stack: ExitStack, mark: str
+    ) -> None:
+        parent, child = (start(stack, mark, ["sleep", "60"]).pid for _ in range(2))
+        is_parent_still = False
+
+        def members() -> set[int]:
+            nonlocal is_parent_still
+            listed = {parent, child} if is_parent_still else {parent}
+            is_parent_still = process_tree.is_stopped(parent)
+            return listed
+
+        assert process_tree.stop_all(members) == 2
+        assert states({parent, child}) == {"T"}
+
     def test_parent_of_a_vfork_whose_child_was_stopped_counts_as_stopped(
         self, stack: ExitStack, mark: str
     ) -> None:
