@@ -137,7 +137,7 @@ class TestPause:
         def look() -> None:
             seen.extend(process_tree.is_stopped(p) for p in process_tree.working_below(folder))
 
-        window = stage.play("pause", "till-db", for_s=0.3, meanwhile=look)
+        window = stage.play("pause", "till-db", for_s=1.5, meanwhile=look)
         assert len(seen) >= 5
         assert all(seen)
         assert window.healed is not None
@@ -246,7 +246,7 @@ class TestLock:
                     waiting.pgconn.send_query(b"update accounts set balance = 8 where id = 2")
                     waiting.pgconn.flush()
 
-            window = stage.play("lock:accounts", "till-db", for_s=0.4, meanwhile=queue)
+            window = stage.play("lock:accounts", "till-db", for_s=1.5, meanwhile=queue)
             for waiting in (first, second):
                 while waiting.pgconn.get_result():
                     pass
@@ -263,7 +263,7 @@ class TestLock:
             for _ in range(4):
                 own.execute("update accounts set balance = balance - 5 where id = 1")
             own.execute("select pg_stat_force_next_flush()")
-        window = stage.play("lock:busiest", "till-db", for_s=0.2, meanwhile=lambda: None)
+        window = stage.play("lock:busiest", "till-db", for_s=1.5, meanwhile=lambda: None)
         assert window.healed is not None
         assert window.healed.nodes[0].table == "public.accounts"
 
