@@ -10,7 +10,9 @@ from pathlib import Path
 from dtx.core.errors import ProvisionError
 
 DEBOOTSTRAP_WITHIN_S = 900
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
+MIRROR_VARIABLE = "DTX_DEBIAN_MIRROR"
+"""Environment variable with the mirror to use where this machine is no Debian."""
+
 DEFAULT_SUITE = "bookworm"
 
 _APT_PREFIXES = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::Retries")
@@ -37,11 +39,18 @@ class AptSetup:
 
 
 def host_apt_setup() -> AptSetup:
-    """Return this machine's mirrors where it is a Debian, else Debian's public ones."""
+    """Return this machine's mirrors where it is a Debian, else the one that DTX_DEBIAN_MIRROR names.
+
+    Raises:
+        ProvisionError: there is neither.
+    """
     suite = _debian_suite()
     targets = _output("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)",
                       "Created-By: Packages") if suite else ""  # fmt: skip
     configuration = _output("apt-config", "dump", "Acquire")
+    given = os.environ.get(MIRROR_VARIABLE)
+    if given:
+        targets = f"{given} {suite or DEFAULT_SUITE} main"
     return parse_apt_setup(suite or DEFAULT_SUITE, targets, configuration)
 
 
@@ -54,6 +63,9 @@ def parse_apt_setup(suite: str, targets: str, configuration: str) -> AptSetup:
         configuration: lines `Acquire::http::Proxy "http://...";` of `apt-config dump`.
 
     Third parties' sources are left out: the new system would not have their keys.
+
+    Raises:
+        ProvisionError: no source is a mirror of the suite.
     """
     known = {suite, f"{suite}-updates", f"{suite}-security"}
     lines = [line.split() for line in targets.splitlines()]
@@ -64,7 +76,10 @@ def parse_apt_setup(suite: str, targets: str, configuration: str) -> AptSetup:
     )
     mirror = next((site for site, release, _ in usable if release == suite), None)
     if mirror is None:
-        mirror, usable = DEFAULT_MIRROR, {(DEFAULT_MIRROR, suite, "main"): None}
+        raise ProvisionError(
+            f"apt on this machine names no mirror of Debian {suite}, from which the images are built",
+            hint=f"set {MIRROR_VARIABLE} to the address of one",
+        )
     return AptSetup(
         mirror=mirror,
         suite=suite,

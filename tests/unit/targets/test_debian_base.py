@@ -8,7 +8,8 @@ import pytest
 
 from dtx.core.errors import ProvisionError
 from dtx.targets.docker.debian_base import (
-    DEFAULT_MIRROR,
+    MIRROR_VARIABLE,
+    host_apt_setup,
     make_base,
     parse_apt_setup,
     proxy_variables,
@@ -40,10 +41,15 @@ def test_sources_named_twice_are_taken_once() -> None:
 
 
 @pytest.mark.parametrize("targets", ["", "\n", "https://apt.example.org trixie-pgdg main\n"])
-def test_machine_without_debian_sources_gets_the_public_mirror(targets: str) -> None:
-    setup = parse_apt_setup("bookworm", targets, "")
-    assert setup.mirror == DEFAULT_MIRROR
-    assert setup.sources == (f"deb {DEFAULT_MIRROR} bookworm main",)
+def test_machine_without_debian_sources_is_told_what_to_set(targets: str) -> None:
+    with pytest.raises(ProvisionError, match="names no mirror of Debian bookworm") as caught:
+        parse_apt_setup("bookworm", targets, "")
+    assert MIRROR_VARIABLE in caught.value.hint
+
+
+def test_mirror_that_the_user_names_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MIRROR_VARIABLE, "https://mirror.example/debian")
+    assert host_apt_setup().mirror == "https://mirror.example/debian"
 
 
 def test_proxies_and_date_checks_are_taken_over_and_nothing_else() -> None:
