@@ -114,6 +114,18 @@ def test_an_interrupt_says_that_all_was_cleaned_up(
     assert "interrupted; everything was cleaned up" in dtx("run", "saga").err
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Heed the signals that end a command, though whoever started the tests may ignore them (nohup, `&`)."""
+    before = {
+        n: signal.signal(n, signal.SIG_DFL) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_interrupts_and_further_ones_are_ignored(number: signal.Signals) -> None:
     before = signal.getsignal(number)
