@@ -19,8 +19,10 @@ DTX = (sys.executable, "-m", "dtx")
 HEEDFUL_DTX = (
     sys.executable,
     "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    "from dtx.cli.main import main; main()",
+    (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from dtx.cli.main import main; main()"
+    ),
 )
 """dtx that heeds SIGINT though whoever started the tests ignores it, as a shell does for what runs behind it."""
 
