@@ -1,0 +1,43 @@
+"""One door: the system that the docs tell a reader to copy, from a folder that dtx never saw, is judged like a built-in one."""
+
+from pathlib import Path
+
+import pytest
+
+from dtx.core.verdict import Status
+from dtx.targets.provision import RuntimeName
+from tests.support.runs import open_session, run_until_landed, settings_for
+from tests.unit.docs.test_own_system import copied
+
+pytestmark = pytest.mark.local
+FAULT = "lose-reply@shop->ledger"
+
+
+@pytest.mark.parametrize(
+    ("variant", "status", "violated"),
+    [
+        (None, Status.HOLDS, ()),
+        ("forgetful", Status.VIOLATED, ("conservation", "exactly-once")),
+    ],
+)
+def test_system_of_the_docs_holds_and_its_planted_bug_is_convicted(
+    tmp_path: Path, variant: str | None, status: Status, violated: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    tries = [
+        settings_for(
+            system=str(copied(folder)),
+            fault=FAULT,
+            seed=seed,
+            out=tmp_path / "runs",
+            runtime=RuntimeName.LOCAL,
+            variant=variant,
+            rate=20,
+        )
+        for seed in (1, 2, 3)
+    ]
+    with open_session(tries[0]) as session:
+        verdict = run_until_landed(session, tries).verdict
+    assert verdict.status is status, verdict.reasons
+    assert verdict.violated_checkers == violated
