@@ -1,7 +1,8 @@
 """crash-at:POINT: a worker kills itself with SIGKILL at the n-th pass of a named crash point.
 
 Layer: node. Unit: every worker of the scope that declares the point, each armed on its own. Bytes in flight: lost with
-the sockets. The window is how long the point is armed. A worker that died stays down for `DOWN_S`, at the longest until
+the sockets. The window is how long the point is armed; if half of it went by and the n-th pass has not come, the next
+pass counts: points on rare ways would seldom be reached else. A worker that died stays down for `DOWN_S`, at the longest until
 the window ends, and is started again; when all have come back, the window ends early. Healing: the point is disarmed,
 and a worker that is still dead is started. Proof: the worker wrote that it reached the point, and its process is gone.
 """
@@ -77,6 +78,9 @@ class _CrashWound:
     ) -> None:
         self._point = window.arg or ""
         self._nth = window.nth
+        self._half_ns = int((window.until_s - window.at_s) * 1e9 / 2)
+        self._armed_ns = 0
+        self._is_hurried = window.nth == 1
         self._ports = ports
         self._timer = timer
         self._is_armed = False
@@ -89,6 +93,7 @@ class _CrashWound:
     def inject(self) -> None:
         """Arm the point in every worker."""
         self._is_armed = True
+        self._armed_ns = self._timer.now_ns()
         for node in self._seen:
             self._ports.crash_points.arm(node, self._point, self._nth)
 
@@ -102,7 +107,17 @@ class _CrashWound:
                 # Disarmed first: a restarted worker must not die again at the same point.
                 self._ports.crash_points.disarm(node)
                 self._bring_back(node)
+        self._hurry()
         return all(seen.restarted_after_s is not None for seen in self._seen.values())
+
+    def _hurry(self) -> None:
+        """Let the next pass count in the second half of the window, for who has not come to the n-th."""
+        if self._is_hurried or self._timer.now_ns() - self._armed_ns < self._half_ns:
+            return
+        self._is_hurried = True
+        for node, seen in self._seen.items():
+            if not seen.is_crash_reached:
+                self._ports.crash_points.arm(node, self._point, 1)
 
     def heal(self) -> None:
         """Disarm every worker, and start those that are dead.

@@ -173,13 +173,22 @@ def test_a_worker_that_crashed_late_is_back_when_the_window_ends(world: World) -
 
 def test_a_crash_point_is_armed_with_its_pass_and_disarmed_at_the_end(world: World) -> None:
     armed = {}
-    world.timer.at(world.seconds(2), lambda: armed.update(world.crash_points.armed))
+    world.timer.at(world.seconds(1.5), lambda: armed.update(world.crash_points.armed))
     healed = world.run("crash-at", "orders", "payments", arg="before-answer", nth=4)
     assert armed == {"orders": ("before-answer", 4), "payments": ("before-answer", 4)}
     assert not world.crash_points.armed
     assert healed.is_healed
     assert not any(node.is_crash_reached for node in healed.nodes)
     assert not world.nodes.calls
+
+
+def test_the_next_pass_counts_once_half_of_the_window_went_by(world: World) -> None:
+    armed: dict[str, tuple[str, int]] = {}
+    world.timer.at(world.seconds(1.5), lambda: world.crash_points.reach("payments", None))
+    world.timer.at(world.seconds(2.2), lambda: armed.update(world.crash_points.armed))
+    world.run("crash-at", "orders", "payments", arg="before-answer", nth=4)
+    assert armed["orders"] == ("before-answer", 1)
+    assert armed["payments"] == ("before-answer", 4), "who has died is not armed again"
 
 
 def test_a_worker_is_disarmed_before_it_is_started_again(world: World) -> None:
