@@ -1,7 +1,6 @@
 """The story of any transaction of a recorded run, convicted or not."""
 
-import difflib
-
+from dtx.config.place import nearest
 from dtx.core.errors import UsageError
 from dtx.core.run_folder import RunFolder
 from dtx.core.verdict import StoryLine
@@ -21,10 +20,10 @@ def story_of(folder: RunFolder, tx: str) -> tuple[StoryLine, ...]:
     system = planned_system(plan)
     ledger = build_ledger(plan, system, folder.read_history(), folder.read_observations())
     if tx not in ledger.operations and tx not in ledger.rows:
-        near = difflib.get_close_matches(tx, list(ledger.operations), n=1, cutoff=0.5)
+        near = nearest(tx, ledger.operations, likeness=0.5)
         raise UsageError(
             f"{folder.path} has no transaction {tx!r} among its {len(ledger.operations)}",
-            hint=f"did you mean {near[0]}?" if near else "history.jsonl names them all",
+            hint=f"did you mean {near}?" if near else "history.jsonl names them all",
         )
     logs = {worker: tuple(folder.log_lines(worker)) for worker in system.workers}
     return tell_stories(ledger, logs, [tx])[tx]
