@@ -46,32 +46,6 @@ SWEEP_WITHIN_S = 30.0
 _LOGS = LogConfig(type="json-file", config={"max-size": "8m", "max-file": "1"})
 
 
-def remove_run(run_id: str) -> int:
-    """Remove the containers and networks of a run; return how many there were.
-
-    Raises:
-        ProvisionError: no engine answers.
-    """
-    socket = connect().socket
-    try:
-        return docker_sweep.sweep(run_id, socket)
-    except OSError as error:
-        raise ProvisionError(f"can't remove the containers of run {run_id}: {error}") from error
-
-
-def leftover_runs() -> list[str]:
-    """Return the ids of runs that have containers or networks, running ones included.
-
-    Raises:
-        ProvisionError: no engine answers.
-    """
-    socket = connect().socket
-    try:
-        return docker_sweep.runs_left(socket)
-    except OSError as error:
-        raise ProvisionError(f"can't list the containers of runs: {error}") from error
-
-
 class DockerRuntime:
     """The `Runtime` that brings servers up in containers of a local engine.
 

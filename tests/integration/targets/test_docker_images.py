@@ -22,7 +22,7 @@ from dtx.targets.docker.images import (
     resolve_image,
 )
 from dtx.targets.docker.recipes import build_images
-from dtx.targets.docker.runtime import leftover_runs
+from dtx.targets.docker.sweep import runs_left
 from dtx.targets.runtime import RUN_LABEL
 
 from .docker_here import require_docker
@@ -132,7 +132,7 @@ def test_cluster_is_initialised_once_however_many_ask(
     assert made.calls == 1
     assert initialised_image(engine, base, "test-init") == images[0]
     assert made.calls == 1
-    assert "test-init" not in leftover_runs()
+    assert "test-init" not in runs_left(engine.socket)
 
 
 def test_initialised_image_does_not_mark_its_containers_as_of_a_run(

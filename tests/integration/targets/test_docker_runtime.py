@@ -15,10 +15,11 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.exit_codes import ExitCode
 from dtx.targets.docker import server as docker_server
+from dtx.targets.docker import sweep as docker_sweep
 from dtx.targets.docker.cluster import DATA
 from dtx.targets.docker.engine import Engine, connect
 from dtx.targets.docker.images import POSTGRES, TOXIPROXY, require_images, resolve_image
-from dtx.targets.docker.runtime import DockerRuntime, leftover_runs, remove_run
+from dtx.targets.docker.runtime import DockerRuntime
 from dtx.targets.loopback import free_port
 from dtx.targets.runtime import RUN_LABEL, RunScope
 
@@ -218,14 +219,14 @@ def test_toxiproxy_that_could_not_stay_up_tells_its_last_output(runtime: DockerR
     assert "exit status 137" in death.detail
 
 
-def test_remove_run_removes_what_a_dead_harness_left(
+def test_sweep_removes_what_a_dead_harness_left(
     runtime: DockerRuntime, scope: RunScope, engine: Engine
 ) -> None:
     server = runtime.launch_postgres("a-db")
-    assert scope.run_id in leftover_runs()
-    assert remove_run(scope.run_id) == 2
+    assert scope.run_id in docker_sweep.runs_left(engine.socket)
+    assert docker_sweep.sweep(scope.run_id, engine.socket) == 2
     assert not accepts(server)
-    assert scope.run_id not in leftover_runs()
+    assert scope.run_id not in docker_sweep.runs_left(engine.socket)
     assert containers_of(engine, scope.run_id) == []
     assert not server.is_alive()
 
