@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from dtx.chaos.plan import is_decided, overlapping
+from dtx.chaos.overlap import is_decided, overlapping
 from dtx.core.ports import LinkTraffic
 from dtx.core.schedule import Schedule, Window
 

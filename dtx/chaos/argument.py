@@ -6,6 +6,7 @@ from dtx.core.errors import UsageError
 
 _TIME = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<unit>ms|s)?")
 _SIZE = re.compile(r"(?P<number>\d+)(?P<unit>B|KB)?")
+_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
 LONGEST_MS = 30_000
 """A longer delay than this is no delay but silence, and a misread unit: `200` is 200 seconds."""
 
@@ -20,6 +21,19 @@ def seconds(text: str, *, where: str) -> float:
     if match is None:
         raise UsageError(f"{where}: {text!r} is no time", hint="write 2s, 500ms or 1.5 (seconds)")
     return float(match["number"]) / (1000 if match["unit"] == "ms" else 1)
+
+
+def probability(text: str, *, what: str) -> float:
+    """Return how likely something is, more than 0 and at most 1.
+
+    Raises:
+        UsageError: it is no such number.
+    """
+    if not _NUMBER.fullmatch(text) or not 0 < float(text) <= 1:
+        raise UsageError(
+            f"{what}={text} is no probability", hint="write p=0.5: more than 0, at most 1"
+        )
+    return float(text)
 
 
 def milliseconds(text: str, *, what: str) -> int:

@@ -1,7 +1,7 @@
 """A window in words, for the plan and the report."""
 
-from dtx.chaos.plan import is_decided
-from dtx.core.schedule import Proof, Schedule, Window
+from dtx.chaos.overlap import is_decided
+from dtx.core.schedule import Omission, Proof, Schedule, Window
 
 
 def describe(window: Window) -> str:
@@ -10,6 +10,14 @@ def describe(window: Window) -> str:
     return (
         f"{window.name}{pass_} of {_targets(window)} "
         f"from {_number(window.at_s)} s to {_number(window.until_s)} s"
+    )
+
+
+def describe_omission(omission: Omission) -> str:
+    """Return e.g. `kill,p=0.5 from 2.5 s to 7.5 s does not come: this seed did not draw it`."""
+    return (
+        f"{omission.fault} from {_number(omission.at_s)} s to {_number(omission.until_s)} s "
+        "does not come: this seed did not draw it"
     )
 
 

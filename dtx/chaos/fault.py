@@ -1,7 +1,7 @@
 """What a fault is: which targets it can have in a system, and the wound that it makes while a window is on."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -121,6 +121,7 @@ class Fault(Protocol):
 
         Raises:
             UsageError: scope or argument name nothing that this fault can hurt in this system.
+            UnfitError: the system has nothing at all that it could hurt.
         """
 
     def wound(self, window: Window, targets: tuple[str, ...], ports: Ports, timer: Timer) -> Wound:
@@ -133,6 +134,14 @@ class OptionalArgument(Protocol):
 
     @property
     def default(self) -> str | None: ...  # noqa: D102
+
+
+@runtime_checkable
+class Varied(Protocol):
+    """A fault of which a random schedule takes one of several arguments; empty for none."""
+
+    def variations(self, system: System) -> Sequence[str]:
+        """Return the arguments."""
 
 
 def default_argument(fault: Fault) -> str | None:

@@ -1,40 +1,45 @@
-"""What stands behind --fault: `NAME[:ARG][@SCOPE][,at=2s][,for=5s]`, several joined with `+`."""
+"""What stands behind --fault: `NAME[:ARG][@SCOPE][,at=2s][,for=5s][,every=3s][,p=0.5]`, several joined with `+`.
+
+Instead of a fault, `random` is a schedule drawn from the seed and `file:PATH` one that a file has; see
+dtx.chaos.random_schedule and dtx.chaos.schedule_file.
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dtx.chaos.argument import seconds
+from dtx.chaos.argument import probability, seconds
 from dtx.chaos.fault import default_argument
 from dtx.chaos.faults import FAULTS, NONE, SUMMARIES
 from dtx.chaos.nearest import unknown
+from dtx.chaos.spec import Spec, located
 from dtx.core.errors import UsageError
 
-SHAPE = "NAME[:ARG][@SCOPE][,at=2s][,for=5s][,every=1s], several joined with +"
-_KEYS = ("at", "for", "every")
-_NOT_YET = {
-    "p": "`p` (a fault that comes with a probability)",
-    "random": "`random` (a random schedule)",
-    "file": "`file:` (a schedule from a file)",
-}
+SHAPE = "NAME[:ARG][@SCOPE][,at=2s][,for=5s][,every=3s][,p=0.5], several joined with +"
+RANDOM = "random"
+FILE = "file:"
+_TIMES = ("at", "for", "every")
+_CHANCE = "p"
 _HEAD = re.compile(r"(?P<name>[^:@]*)(:(?P<argument>[^@]*))?(@(?P<scope>.*))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
-    """One fault as the user wrote it, in `text`; times in seconds, None where not given."""
-
-    text: str
-    fault: str
-    argument: str | None
-    scope: str | None
-    at_s: float | None
-    for_s: float | None
-    every_s: float | None
+@dataclass(frozen=True, slots=True)
+class RandomSchedule:
+    """`random`: any faults that the system can suffer."""
 
 
-def parse_specs(texts: Sequence[str]) -> tuple[Spec, ...]:
-    """Return the faults in all texts in order; none at all for `none` and for no text.
+@dataclass(frozen=True, slots=True)
+class ScheduleFile:
+    """`file:PATH`: what the file says; `path` as the user wrote it."""
+
+    path: str
+
+
+Request = Spec | RandomSchedule | ScheduleFile
+
+
+def parse_requests(texts: Sequence[str]) -> tuple[Request, ...]:
+    """Return what all texts ask for, in order; nothing for `none` and for no text.
 
     Raises:
         UsageError: a text does not follow the grammar, or names a fault that there is not.
@@ -47,71 +52,89 @@ def parse_specs(texts: Sequence[str]) -> tuple[Spec, ...]:
                 f"--fault none contradicts --fault {others[0]}", hint="leave one of them out"
             )
         return ()
-    return tuple(_parse(part) for part in parts)
+    return tuple(_request(part) for part in parts)
 
 
-def _parse(text: str) -> Spec:
+def _request(text: str) -> Request:
+    where = f"--fault {text}"
+    if text.startswith(FILE):
+        path = text.removeprefix(FILE)
+        if not path:
+            raise UsageError(f"{where}: which file?", hint="write --fault file:schedule.toml")
+        return ScheduleFile(path)
     head, *settings = (piece.strip() for piece in text.split(","))
-    match = _HEAD.fullmatch(head)
-    name = match["name"] if match else head
-    argument, scope = (match["argument"], match["scope"]) if match else (None, None)
-    _check_name(name, text)
-    _check_argument(name, argument, text)
-    if scope == "":
-        raise UsageError(f"--fault {text}: nothing stands behind the @", hint=f"grammar: {SHAPE}")
-    times = _times(settings, text)
+    if re.fullmatch(rf"{RANDOM}\b.*", head):
+        if text != RANDOM:
+            raise UsageError(
+                f"{where}: a random schedule has its own times and places",
+                hint="write --fault random; --seed gives another one",
+            )
+        return RandomSchedule()
+    with located(where):
+        name, argument, scope = parse_head(head)
+        times = _settings(settings)
     return Spec(
         text=text,
+        where=where,
         fault=name,
         argument=argument,
         scope=scope,
         at_s=times.get("at"),
         for_s=times.get("for"),
         every_s=times.get("every"),
+        chance=times.get(_CHANCE),
     )
 
 
-def _check_name(name: str, text: str) -> None:
+def parse_head(head: str) -> tuple[str, str | None, str | None]:
+    """Return name, argument and scope of `NAME[:ARG][@SCOPE]`.
+
+    Raises:
+        UsageError: there is no such fault, or its argument is missing or too much.
+    """
+    match = _HEAD.fullmatch(head)
+    name = match["name"] if match else head
+    argument, scope = (match["argument"], match["scope"]) if match else (None, None)
+    _check_name(name)
+    _check_argument(name, argument)
+    if scope == "":
+        raise UsageError("nothing stands behind the @", hint=f"grammar: {SHAPE}")
+    return name, argument, scope
+
+
+def _check_name(name: str) -> None:
     if not name:
-        raise UsageError(f"--fault {text!r}: a fault's name is missing", hint=f"grammar: {SHAPE}")
-    if name in _NOT_YET:
-        raise _not_yet(name, text)
+        raise UsageError("a fault's name is missing", hint=f"grammar: {SHAPE}")
     if name == NONE:
-        raise UsageError(f"--fault {text}: none hurts nothing", hint="write --fault none alone")
+        raise UsageError("none hurts nothing", hint="write --fault none alone")
     if name not in FAULTS:
-        raise unknown("fault", name, SUMMARIES, where=text)
+        raise unknown("fault", name, (*SUMMARIES, RANDOM))
 
 
-def _check_argument(name: str, argument: str | None, text: str) -> None:
+def _check_argument(name: str, argument: str | None) -> None:
     wanted = FAULTS[name].argument
     if wanted and not argument and (argument == "" or default_argument(FAULTS[name]) is None):
         raise UsageError(
-            f"--fault {text}: {name} needs {wanted}: {name}:ARG",
+            f"{name} needs {wanted}: {name}:ARG",
             hint="`dtx show SYSTEM` names what the system has",
         )
     if argument is not None and not wanted:
         raise UsageError(
-            f"--fault {text}: {name} takes no argument, but {argument!r} stands behind the colon",
+            f"{name} takes no argument, but {argument!r} stands behind the colon",
             hint=f"write {name}, or a place as {name}@SCOPE",
         )
 
 
-def _times(settings: Sequence[str], text: str) -> dict[str, float]:
+def _settings(settings: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for setting in settings:
         key, equals, value = (piece.strip() for piece in setting.partition("="))
-        if key in _NOT_YET:
-            raise _not_yet(key, text)
-        if key not in _KEYS or not equals:
-            raise unknown("setting", key, _KEYS, where=text)
+        if key not in (*_TIMES, _CHANCE) or not equals:
+            raise unknown("setting", key, (*_TIMES, _CHANCE))
         if key in found:
-            raise UsageError(f"--fault {text}: {key} is given twice", hint="leave one of them out")
-        found[key] = seconds(value, where=f"--fault {text}: {key}")
+            raise UsageError(f"{key} is given twice", hint="leave one of them out")
+        if key == _CHANCE:
+            found[key] = probability(value, what=key)
+        else:
+            found[key] = seconds(value, where=key)
     return found
-
-
-def _not_yet(what: str, text: str) -> UsageError:
-    return UsageError(
-        f"--fault {text}: {_NOT_YET[what]} is not there yet",
-        hint="write the windows out, joined with +: kill,at=2s,for=1s+kill,at=6s,for=1s",
-    )

@@ -1,6 +1,6 @@
 """Faults on links: what they have in common is how they are put in, sampled, and proved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dtx.chaos.exchanges import Exchanges, Judge, in_use, never
@@ -8,7 +8,7 @@ from dtx.chaos.fault import Candidates, Draw, Evidence, Ports, Wound
 from dtx.chaos.scope import ARROW, inner_links, links_in
 from dtx.chaos.timer import Timer, poll
 from dtx.config.model import System
-from dtx.core.errors import DtxError, UsageError
+from dtx.core.errors import DtxError, UnfitError
 from dtx.core.history import LinkEvidence
 from dtx.core.ports import DroppedBytes, LinkTraffic, Stream, Toxic
 from dtx.core.schedule import Layer, Proof, Step, Window
@@ -77,6 +77,7 @@ class LinkFault:
     Attributes:
         injury: argument, empty if there is none -> what is done; raises UsageError for an argument that is none.
         default: what a left-out argument means, empty for none at all; None if it must be given.
+        varied: the arguments that a random schedule takes; empty for none.
     """
 
     name: str
@@ -86,7 +87,13 @@ class LinkFault:
     prefers_workers: bool = False
     argument: str = ""
     default: str | None = ""
+    varied: tuple[str, ...] = ("",)
     layer: Layer = Layer.LINK
+
+    def variations(self, system: System) -> Sequence[str]:
+        """Return the arguments for a random schedule."""
+        del system
+        return self.varied
 
     def candidates(self, system: System, *, scope: str | None, argument: str | None) -> Candidates:
         """Return all links of the scope at once; without one, a link with traffic, the client's apart.
@@ -101,7 +108,7 @@ class LinkFault:
         if self.prefers_workers:
             links = tuple(x for x in links if x.partition(ARROW)[2] in system.workers) or links
         if not links:
-            raise UsageError(
+            raise UnfitError(
                 f"{self.name} needs a link between two nodes, and {system.name} has none",
                 hint=f"hurt the client's link: {self.name}@client->*",
             )

@@ -1,4 +1,4 @@
-"""Errors for names that do not exist: they say where, and which name was probably meant."""
+"""Errors for names that do not exist: they say which name was probably meant."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,10 @@ from dtx.core.errors import UsageError
 LONGEST_LIST = 12
 
 
-def unknown(what: str, name: str, known: Iterable[str], *, where: str = "") -> UsageError:
-    """Return the error for `name`, which is none of `known`; `where` is the --fault text it stands in."""
+def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
+    """Return the error for `name`, which is none of `known`."""
     names = list(dict.fromkeys(known))
     listed = f"there is: {', '.join(names[:LONGEST_LIST])}" if names else "there is none"
     if len(names) > LONGEST_LIST:
         listed += ", ..."
-    place = f"--fault {where}: " if where else ""
-    return UsageError(f"{place}no {what} named {name!r}", hint=did_you_mean(name, names) or listed)
+    return UsageError(f"no {what} named {name!r}", hint=did_you_mean(name, names) or listed)

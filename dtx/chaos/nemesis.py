@@ -11,7 +11,7 @@ from typing import Self
 from dtx.chaos.episode import Episode
 from dtx.chaos.fault import Ports
 from dtx.chaos.faults import FAULTS
-from dtx.chaos.plan import is_decided
+from dtx.chaos.overlap import is_decided
 from dtx.chaos.timer import StoppableTimer
 from dtx.core.deadline import Deadline
 from dtx.core.errors import InternalError

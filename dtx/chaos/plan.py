@@ -1,20 +1,21 @@
 """From the user's words to a timed Schedule: all chance of a run's faults is drawn here, from one seed."""
 
-import contextlib
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from dtx.chaos.fault import Candidates, Draw, Fault, default_argument
+from dtx.chaos.fault import Candidates, default_argument
 from dtx.chaos.faults import FAULTS
-from dtx.chaos.grammar import Spec, parse_specs
+from dtx.chaos.grammar import RandomSchedule, Request, ScheduleFile, parse_requests
+from dtx.chaos.overlap import is_decided, overlapping
+from dtx.chaos.random_schedule import draw_specs
+from dtx.chaos.schedule_file import read_specs
+from dtx.chaos.spans import Span, spans
+from dtx.chaos.spec import Drawn, Spec, located
 from dtx.config.model import System
 from dtx.core.errors import UsageError
-from dtx.core.schedule import Schedule, Step, Window
-
-EPSILON_S = 1e-9
-"""Times are sums of decimal fractions: 0.1 + 0.2 must not lie outside a run of 0.3 s."""
+from dtx.core.schedule import Layer, Omission, Schedule, Window
 
 
 def parse_schedule(
@@ -27,98 +28,145 @@ def parse_schedule(
 
     Raises:
         UsageError: unknown fault, scope, argument or time, or two faults that contradict each other.
+        UnfitError: a fault that this system can't suffer.
+        ConfigError: a schedule's file is wrong.
     """
-    rng = random.Random(seed)
-    windows: list[Window] = []
-    for spec in parse_specs(texts):
-        window = _window(spec, system, rng, duration_s, windows)
-        _refuse_conflict(window, windows, spec)
-        windows.append(window)
-    windows.sort(key=lambda w: w.at_s)
+    draft = _Draft(system, random.Random(seed), duration_s)
+    for request in parse_requests(texts):
+        for spec in draft.specs(request):
+            with located(spec.where):
+                draft.add(spec)
+    windows = sorted(draft.windows, key=lambda w: w.at_s)
     return Schedule(
         text="+".join(texts),
         seed=seed,
         duration_s=duration_s,
         windows=tuple(msgspec.structs.replace(w, index=i) for i, w in enumerate(windows)),
+        omitted=tuple(draft.omitted),
     )
 
 
-def overlapping(window: Window, others: Iterable[Window]) -> list[Window]:
-    """Return the other windows of the same layer that are on at the same time."""
-    return [
-        other
-        for other in others
-        if other is not window
-        and other.layer is window.layer
-        and other.at_s < window.until_s
-        and window.at_s < other.until_s
-    ]
+class _Draft:
+    """A schedule in the making, and the one source of its chance."""
 
+    def __init__(self, system: System, rng: random.Random, duration_s: float) -> None:
+        self._system = system
+        self._rng = rng
+        self._duration_s = duration_s
+        self.windows: list[Window] = []
+        self.omitted: list[Omission] = []
 
-def is_decided(window: Window) -> bool:
-    """Whether all of the window's targets will be hurt, so that nothing is left to choose."""
-    return not window.needs_traffic and window.take in (0, len(window.targets))
+    def specs(self, request: Request) -> Iterable[Spec]:
+        """Return the faults that a request means."""
+        if isinstance(request, RandomSchedule):
+            return draw_specs(self._system, self._rng, self._duration_s)
+        return read_specs(request.path) if isinstance(request, ScheduleFile) else (request,)
 
+    def add(self, spec: Spec) -> None:
+        """Draw the windows of a fault.
 
-def _window(
-    spec: Spec, system: System, rng: random.Random, duration_s: float, others: Sequence[Window]
-) -> Window:
-    fault = FAULTS[spec.fault]
-    candidates = _candidates(fault, spec, system)
-    at_s, until_s = _times(spec, duration_s, candidates.length_s)
-    if spec.every_s is not None and candidates.draw is None:
-        raise UsageError(
-            f"--fault {spec.text}: {fault.name} does not change while it is on, so `every` means nothing",
-            hint=f"for on and off: flap:{fault.name},every=1s",
+        Raises:
+            UsageError: scope, argument or times are wrong, or it contradicts a window that is there.
+        """
+        candidates = _candidates(spec, self._system)
+        for span in spans(
+            spec,
+            duration_s=self._duration_s,
+            length_s=candidates.length_s,
+            is_repeated=candidates.draw is None,
+        ):
+            if spec.chance is None or self._rng.random() < spec.chance:
+                window = self._window(spec, candidates, span)
+                _refuse_conflict(window, self.windows)
+                self.windows.append(window)
+            else:
+                at_s, until_s = span
+                self.omitted.append(
+                    Omission(fault=spec.text, at_s=at_s, until_s=until_s, chance=spec.chance)
+                )
+
+    def _window(self, spec: Spec, candidates: Candidates, span: Span) -> Window:
+        fault = FAULTS[spec.fault]
+        at_s, until_s = span
+        window = Window(
+            index=0,
+            fault=fault.name,
+            layer=fault.layer,
+            proof=candidates.proof or fault.proof,
+            targets=candidates.targets,
+            at_s=at_s,
+            until_s=until_s,
+            arg=_argument(spec),
+            take=candidates.take,
+            needs_traffic=candidates.needs_traffic,
         )
-    window = Window(
-        index=0,
-        fault=fault.name,
-        layer=fault.layer,
-        proof=candidates.proof or fault.proof,
-        targets=candidates.targets,
-        at_s=at_s,
-        until_s=until_s,
-        arg=_argument(fault, spec),
-        take=candidates.take,
-        needs_traffic=candidates.needs_traffic,
-        nth=rng.randint(1, candidates.max_nth),
+        if spec.drawn:
+            return _as_drawn(window, spec.drawn, candidates)
+        window = msgspec.structs.replace(window, nth=self._rng.randint(1, candidates.max_nth))
+        if candidates.draw:
+            steps = candidates.draw(self._rng, until_s - at_s, spec.every_s)
+            window = msgspec.structs.replace(window, steps=steps)
+        return self._ranked(window) if candidates.take else window
+
+    def _ranked(self, window: Window) -> Window:
+        targets = self._rng.sample(window.targets, len(window.targets))
+        if not window.needs_traffic:
+            targets = _free_first(targets, window, self.windows)[: window.take]
+        return msgspec.structs.replace(window, targets=tuple(targets))
+
+
+def _as_drawn(window: Window, drawn: Drawn, candidates: Candidates) -> Window:
+    """Return the window with what a saved schedule has drawn.
+
+    Raises:
+        UsageError: the saved steps or pass are none that the fault could have.
+    """
+    if bool(drawn.steps) is not (candidates.draw is not None):
+        need = "needs its steps" if candidates.draw else "has no steps"
+        raise UsageError(f"steps: {window.fault} {need}", hint="save the schedule again")
+    if not 1 <= drawn.nth <= candidates.max_nth:
+        raise UsageError(
+            f"nth: {window.fault} can't have pass {drawn.nth}",
+            hint=f"it is from 1 to {candidates.max_nth}",
+        )
+    length_s = window.until_s - window.at_s
+    if drawn.steps and (drawn.steps[0].at_s != 0 or drawn.steps[-1].at_s >= length_s):
+        raise UsageError(
+            "steps: they must begin at 0 and lie within the window", hint="save the schedule again"
+        )
+    return msgspec.structs.replace(
+        window,
+        targets=drawn.targets,
+        take=drawn.take,
+        needs_traffic=drawn.take > 0,
+        nth=drawn.nth,
+        steps=drawn.steps,
     )
-    if candidates.draw:
-        steps = _steps(candidates.draw, spec, rng, until_s - at_s)
-        window = msgspec.structs.replace(window, steps=steps)
-    if not candidates.take:
-        return window
-    ranked = rng.sample(candidates.targets, len(candidates.targets))
-    if not candidates.needs_traffic:
-        ranked = _free_first(ranked, window, others)[: candidates.take]
-    return msgspec.structs.replace(window, targets=tuple(ranked))
 
 
-def _candidates(fault: Fault, spec: Spec, system: System) -> Candidates:
-    with _located(spec):
-        return fault.candidates(system, scope=spec.scope, argument=_argument(fault, spec))
+def _candidates(spec: Spec, system: System) -> Candidates:
+    fault, argument = FAULTS[spec.fault], _argument(spec)
+    if spec.drawn is None:
+        return fault.candidates(system, scope=spec.scope, argument=argument)
+    if spec.drawn.take and fault.layer is not Layer.LINK:
+        raise UsageError(f"take: {fault.name} hurts nodes, not links with traffic")
+    last: Candidates | None = None
+    for target in spec.drawn.targets:
+        # Each must be one that the fault can hurt in this system.
+        last = fault.candidates(system, scope=target, argument=argument)
+        if last.targets != (target,):
+            raise UsageError(
+                f"targets: {target} is no single {fault.layer.value}",
+                hint="name links or nodes, or write scope instead of targets",
+            )
+    if last is None:
+        raise UsageError("targets: there is none", hint="leave targets out to have it drawn")
+    return last
 
 
-def _argument(fault: Fault, spec: Spec) -> str | None:
+def _argument(spec: Spec) -> str | None:
     """Return the argument, or what its absence means: a plan says all that is done."""
-    return spec.argument or default_argument(fault) or None
-
-
-def _steps(draw: Draw, spec: Spec, rng: random.Random, length_s: float) -> tuple[Step, ...]:
-    with _located(spec):
-        return draw(rng, length_s, spec.every_s)
-
-
-@contextlib.contextmanager
-def _located(spec: Spec) -> Iterator[None]:
-    """Say in errors which --fault they are about."""
-    try:
-        yield
-    except UsageError as error:
-        if error.message.startswith("--fault"):
-            raise
-        raise UsageError(f"--fault {spec.text}: {error.message}", hint=error.hint) from error
+    return spec.argument or default_argument(FAULTS[spec.fault]) or None
 
 
 def _free_first(ranked: list[str], window: Window, others: Sequence[Window]) -> list[str]:
@@ -127,33 +175,7 @@ def _free_first(ranked: list[str], window: Window, others: Sequence[Window]) -> 
     return sorted(ranked, key=lambda target: target in taken)
 
 
-def _times(spec: Spec, duration_s: float, length_s: float | None) -> tuple[float, float]:
-    """Return begin and end; without both the middle half, with one of them the half run that fits.
-
-    A fault with a `length_s` of its own holds for that, as if the user had said so.
-    """
-    at_s, for_s = spec.at_s, spec.for_s if spec.for_s is not None else length_s
-    if at_s is not None and at_s >= duration_s:
-        raise UsageError(
-            f"--fault {spec.text}: at={at_s:g}s lies outside a run of {duration_s:g} s",
-            hint=f"begin before {duration_s:g}s, or make the run longer with --duration",
-        )
-    if for_s is not None and not for_s > 0:
-        raise UsageError(f"--fault {spec.text}: for=0 hurts nothing", hint="give it some time")
-    if at_s is None:
-        at_s = duration_s / 4
-        if for_s is not None:
-            at_s = max(0.0, min(at_s, duration_s - for_s))
-    until_s = min(at_s + duration_s / 2, duration_s) if for_s is None else at_s + for_s
-    if until_s > duration_s + EPSILON_S:
-        raise UsageError(
-            f"--fault {spec.text}: it would end at {until_s:g} s, after the run of {duration_s:g} s",
-            hint="begin sooner, hold it shorter, or make the run longer with --duration",
-        )
-    return at_s, min(until_s, duration_s)
-
-
-def _refuse_conflict(window: Window, others: Sequence[Window], spec: Spec) -> None:
+def _refuse_conflict(window: Window, others: Sequence[Window]) -> None:
     """Refuse two faults on one target at one time: healing one would heal or undo the other."""
     if not is_decided(window):
         return
@@ -161,7 +183,7 @@ def _refuse_conflict(window: Window, others: Sequence[Window], spec: Spec) -> No
         shared = set(window.targets) & set(other.targets)
         if shared and is_decided(other):
             raise UsageError(
-                f"--fault {spec.text}: {min(shared)} is already hurt by {other.name} "
+                f"{min(shared)} is already hurt by {other.name} "
                 f"from {other.at_s:g} s to {other.until_s:g} s",
                 hint="give them times that do not overlap, or another scope",
             )

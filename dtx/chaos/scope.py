@@ -6,7 +6,7 @@ A link `a->b`, `a->*`, `*->b`; a node; `*`; or an aggregate: `coordinator` (work
 
 from dtx.chaos.nearest import unknown
 from dtx.config.model import CLIENT, System
-from dtx.core.errors import UsageError
+from dtx.core.errors import UnfitError, UsageError
 
 ARROW = "->"
 EVERYTHING = "*"
@@ -74,7 +74,10 @@ def databases_in(system: System, scope: str | None) -> tuple[str, ...]:
 
     Raises:
         UsageError: the scope means no database.
+        UnfitError: there is none at all.
     """
+    if not system.databases:
+        raise UnfitError(f"{system.name} has no database", hint=f"nodes: {', '.join(system.nodes)}")
     if scope is None:
         scope = EVERYTHING
     found = tuple(node for node in nodes_in(system, scope) if node in system.databases)

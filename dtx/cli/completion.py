@@ -18,8 +18,9 @@ def systems(incomplete: str) -> list[str]:
 def faults(incomplete: str) -> list[str]:
     """Return faults."""
     from dtx.chaos.faults import SUMMARIES  # noqa: PLC0415 (start time)
+    from dtx.chaos.grammar import FILE, RANDOM  # noqa: PLC0415
 
-    return _beginning(SUMMARIES, incomplete)
+    return _beginning((*SUMMARIES, RANDOM, FILE), incomplete)
 
 
 def variants(incomplete: str) -> list[str]:

@@ -39,7 +39,7 @@ def run(
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME[:ARG][@SCOPE][,at=2s][,for=5s], joined with +; repeatable. Default: none.",
+            help="NAME[:ARG][@SCOPE][,at=2s][,for=5s][,every=3s][,p=0.5], joined with +; or random, or file:PATH. Repeatable. Default: none.",
             autocompletion=completion.faults,
         ),
     ] = None,
@@ -72,6 +72,10 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="Print what would be done, and stop.")
     ] = False,
+    save_schedule: Annotated[
+        Path | None,
+        typer.Option(help="Write the schedule to this file, for --fault file:FILE."),
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Print the traceback of an error.")
     ] = False,
@@ -95,6 +99,8 @@ def run(
         runtime=RuntimeName(runtime),
         out=out,
     )
+    if save_schedule is not None:
+        _save_schedule(save_schedule, settings)
     if plan:
         return _print_plan(invocation, settings, is_json=json)
     finished = _run(invocation, settings, is_quiet=quiet)
@@ -165,7 +171,7 @@ def _print_plan(
 ) -> ExitCode:
     import msgspec  # noqa: PLC0415
 
-    from dtx.chaos.describe import describe  # noqa: PLC0415
+    from dtx.chaos.describe import describe, describe_omission  # noqa: PLC0415
     from dtx.experiment.planning import plan_experiment  # noqa: PLC0415 (heavy)
     from dtx.report.headline import particulars, subject  # noqa: PLC0415
     from dtx.report.wording import command_line  # noqa: PLC0415
@@ -180,9 +186,24 @@ def _print_plan(
         console.print(line)
     console.print(f"runtime {planned.runtime.name.value}: {planned.runtime.reason}")
     for window in planned.plan.schedule.windows:
-        console.print(f"  {describe(window)}")
+        console.print(f"  {describe(window)}", soft_wrap=True)
+    for omission in planned.plan.schedule.omitted:
+        console.print(f"  {describe_omission(omission)}", soft_wrap=True)
     console.print(f"run it: {command_line(planned.plan.command)}", soft_wrap=True)
     return ExitCode.HOLDS
+
+
+def _save_schedule(path: Path, settings: "ExperimentSettings") -> None:
+    from dtx.chaos.schedule_file import schedule_toml  # noqa: PLC0415
+    from dtx.core.errors import UsageError  # noqa: PLC0415
+    from dtx.experiment.planning import plan_schedule  # noqa: PLC0415 (heavy)
+    from dtx.report.wording import command_line  # noqa: PLC0415
+
+    text = schedule_toml(plan_schedule(settings), made_by=command_line(settings.command()))
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UsageError(f"--save-schedule {path}: can't be written: {error.strerror}") from error
 
 
 def _print(

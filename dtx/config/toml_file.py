@@ -16,8 +16,10 @@ _DEEPEST = 30
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file.
+def read_toml(
+    path: Path, *, hint: str = "docs/how-to/own-system.md begins with one to copy"
+) -> dict[str, Any]:
+    """Return the tables of a TOML file; `hint` is for one that can't be read.
 
     Raises:
         ConfigError: unreadable, malformed (with line and column), or a value that JSON can't hold.
@@ -28,7 +30,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
             f"{path}: can't be read: {reason}",
-            hint="docs/how-to/own-system.md begins with one to copy",
+            hint=hint,
         ) from error
     tables = _decoded(content, str(path))
     require_plain(tables, Place(str(path)))

@@ -26,6 +26,10 @@ class UsageError(DtxError):
     exit_code = ExitCode.USAGE
 
 
+class UnfitError(UsageError):
+    """A fault that this system can't suffer, whatever its scope: an error of `dtx run`, skipped in a matrix."""
+
+
 class ConfigError(DtxError):
     """A `system.toml` or `dtx.toml` is wrong: the message names the file and the key."""
 

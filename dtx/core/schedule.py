@@ -89,10 +89,23 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.fault}:{self.arg}" if self.arg else self.fault
 
 
+class Omission(msgspec.Struct, frozen=True, kw_only=True):
+    """A window that the seed did not draw: the fault as it was asked for, and how likely it was."""
+
+    fault: str
+    at_s: float
+    until_s: float
+    chance: float
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """All windows of a run, in order of `at_s`, and the words of the user that they came from."""
+    """All windows of a run, in order of `at_s`, and the words of the user that they came from.
+
+    `omitted` are windows that had a chance and did not come: they were asked for, and the run says nothing of them.
+    """
 
     text: str
     seed: int
     duration_s: float
     windows: tuple[Window, ...]
+    omitted: tuple[Omission, ...] = ()

@@ -6,6 +6,7 @@ from typing import assert_never
 import msgspec
 
 from dtx.core.exit_codes import ExitCode
+from dtx.core.schedule import Omission
 
 
 class Status(StrEnum):
@@ -117,7 +118,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The judgement of one run folder, as it stands in verdict.json."""
+    """The judgement of one run folder, as it stands in verdict.json.
+
+    `omitted` are windows that had a chance and did not come: the verdict says nothing of them.
+    """
 
     schema: int
     status: Status
@@ -127,6 +131,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     coverage: tuple[WindowCoverage, ...]
     latency: dict[str, LatencySummary]
     converged_after_s: float | None
+    omitted: tuple[Omission, ...] = ()
     stories: dict[str, tuple[StoryLine, ...]] = {}
     errors: tuple[str, ...] = ()
 

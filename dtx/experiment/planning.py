@@ -13,6 +13,7 @@ from dtx.config.loader import load_system
 from dtx.config.model import System
 from dtx.core.errors import ConfigError, UsageError
 from dtx.core.run_folder import SCHEMA, Plan
+from dtx.core.schedule import Schedule
 from dtx.experiment.settings import DEFAULT_DURATION_S, ExperimentSettings
 from dtx.targets.provision import RuntimeChoice, choose_runtime
 
@@ -84,6 +85,20 @@ def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoic
         system=redacted(dict(system.tables)),
     )
     return Planned(plan=plan, system=system, runtime=runtime)
+
+
+def plan_schedule(settings: ExperimentSettings) -> Schedule:
+    """Return the schedule alone.
+
+    Raises:
+        UsageError, ConfigError: the settings or the system's file are wrong.
+    """
+    return parse_schedule(
+        settings.faults,
+        resolve_system(settings),
+        seed=settings.seed,
+        duration_s=settings.duration_s,
+    )
 
 
 def _check_variants(settings: ExperimentSettings, system: System) -> None:

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dtx.core.schedule import Omission
 from dtx.core.verdict import Verdict, WindowCoverage
 from dtx.report import colours
 from dtx.report.wording import clean, count, listed, seconds, size
@@ -15,12 +16,22 @@ _ENDED = {"ok": "ok", "fail": "refused", "info": "unknown"}
 
 def fault_lines(verdict: Verdict) -> Iterator[RenderableType]:
     """Yield three to five lines for each window; one line for a run without faults."""
-    if not verdict.coverage:
+    if not (verdict.coverage or verdict.omitted):
         yield Text("  none")
     for window in verdict.coverage:
         yield Padding(_what(window), (0, 0, 0, 2))
         for words in (window.reason, _bytes(window), _met(window), *_under_way(window)):
             yield Padding(Text(clean(words)), (0, 0, 0, 4))
+    for omission in verdict.omitted:
+        yield Padding(_omission(omission), (0, 0, 0, 2))
+
+
+def _omission(omission: Omission) -> Text:
+    line = Text()
+    line.append(clean(omission.fault), style=colours.FAULT)
+    line.append(f", from {seconds(omission.at_s)} to {seconds(omission.until_s)}: ")
+    line.append("did not come", style="bold yellow")
+    return line.append(f", by chance (p={omission.chance:g}); this run says nothing of it")
 
 
 def _what(window: WindowCoverage) -> Text:

@@ -31,8 +31,9 @@ def subject(plan: Plan) -> str:
     chosen += [f"variant {plan.variant}"] if plan.variant else []
     chosen += [f"workload {plan.workload}"] if plan.workload else []
     chosen += [f"{name} {value}" for name, value in plan.options.items()]
+    without = "without the faults that had a chance" if plan.schedule.omitted else "without faults"
     return f"{', '.join(chosen)}{',' if len(chosen) > 1 else ''} " + (
-        f"under {faults}" if faults else "without faults"
+        f"under {faults}" if faults else without
     )
 
 

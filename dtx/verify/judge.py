@@ -72,6 +72,7 @@ def judge(
         checks=checks,
         counts=count_operations(ledger),
         coverage=measure_coverage(ledger),
+        omitted=plan.schedule.omitted,
         latency=summarise_latency(ledger),
         converged_after_s=(
             timeline.quiet.waited_s if timeline.quiet and timeline.quiet.is_quiet else None

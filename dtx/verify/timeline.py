@@ -13,7 +13,7 @@ from dtx.core.history import (
     ProcessEvent,
     QuietEvent,
 )
-from dtx.core.schedule import Schedule, Window
+from dtx.core.schedule import Omission, Schedule, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ class Timeline:
     Attributes:
         phases: (name, at_ns) in order.
         windows: one for each window of the schedule, in its order.
+        omitted: windows that had a chance and did not come.
         wall_offset_ns: monotonic time minus wall time; None without a clock entry.
         quiet: how the wait for quiet ended, None if the run never came so far.
         begin_ns, end_ns: times of the first and the last entry.
@@ -72,6 +73,7 @@ class Timeline:
 
     phases: tuple[tuple[PhaseName, int], ...]
     windows: tuple[FaultWindow, ...]
+    omitted: tuple[Omission, ...]
     processes: tuple[ProcessEvent, ...]
     quiet: QuietEvent | None
     wall_offset_ns: int | None
@@ -144,6 +146,7 @@ def build_timeline(schedule: Schedule, history: Sequence[HistoryEntry]) -> Timel
             )
             for window in schedule.windows
         ),
+        omitted=schedule.omitted,
         processes=tuple(processes),
         quiet=quiet,
         wall_offset_ns=offset,

@@ -49,7 +49,7 @@ from dtx.core.observation import (
     Side,
 )
 from dtx.core.run_folder import SCHEMA, Observations, Plan
-from dtx.core.schedule import Layer, Proof, Schedule, Window
+from dtx.core.schedule import Layer, Omission, Proof, Schedule, Window
 from dtx.core.verdict import CheckResult, Verdict
 from dtx.verify.judge import judge
 
@@ -141,7 +141,7 @@ def make_system(
     )
 
 
-def make_plan(windows: Sequence[Window] = ()) -> Plan:
+def make_plan(windows: Sequence[Window] = (), omitted: Sequence[Omission] = ()) -> Plan:
     """Return a plan with the given fault windows."""
     return Plan(
         schema=SCHEMA,
@@ -161,6 +161,7 @@ def make_plan(windows: Sequence[Window] = ()) -> Plan:
             seed=7,
             duration_s=10.0,
             windows=tuple(windows),
+            omitted=tuple(omitted),
         ),
         versions={},
         system={},
@@ -249,6 +250,7 @@ class RunBuilder:
     errors: list[str] = field(default_factory=list)
     logs: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     windows: list[Window] = field(default_factory=list)
+    omitted: tuple[Omission, ...] = ()
     quiet: QuietEvent | None = field(
         default_factory=lambda: QuietEvent(at_ns=mono(12), is_quiet=True, waited_s=1.0)
     )
@@ -497,7 +499,7 @@ class RunBuilder:
     def judge(self) -> Verdict:
         """Judge what was built."""
         return judge(
-            make_plan(self.windows),
+            make_plan(self.windows, self.omitted),
             make_system(self.contract, self.participants),
             self.entries(),
             self.observations(),

@@ -7,6 +7,7 @@ the window ends, and is started again; when all have come back, the window ends 
 and a worker that is still dead is started. Proof: the worker wrote that it reached the point, and its process is gone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,7 @@ from dtx.chaos.restart import restart
 from dtx.chaos.scope import nodes_in
 from dtx.chaos.timer import Timer, poll
 from dtx.config.model import System
-from dtx.core.errors import DtxError, ProvisionError, UsageError
+from dtx.core.errors import DtxError, ProvisionError, UnfitError, UsageError
 from dtx.core.history import NodeEvidence, ProcessChange, ProcessEvent
 from dtx.core.ports import CrashReached
 from dtx.core.schedule import Layer, Proof, Window
@@ -41,13 +42,22 @@ class CrashAt:
     summary: str = "the worker kills itself when it passes the named crash point for the n-th time"
     argument: str = "a crash point that a worker declares"
 
+    def variations(self, system: System) -> Sequence[str]:
+        """Return every crash point, for a random schedule."""
+        return tuple(dict.fromkeys(p for w in system.workers.values() for p in w.crash_points))
+
     def candidates(self, system: System, *, scope: str | None, argument: str | None) -> Candidates:
         """Return the workers that declare the point, those of the scope if there is one.
 
         Raises:
             UsageError: no worker of the scope declares it.
         """
-        declared = {p: None for w in system.workers.values() for p in w.crash_points}
+        declared = self.variations(system)
+        if not declared:
+            raise UnfitError(
+                f"no worker of {system.name} declares a crash point",
+                hint="docs/how-to/crash-points.md shows how",
+            )
         if argument not in declared:
             raise unknown("crash point", argument or "", declared)
         workers = tuple(n for n, w in system.workers.items() if argument in w.crash_points)

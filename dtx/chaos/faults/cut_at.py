@@ -43,5 +43,6 @@ FAULT: Final = LinkFault(
     summary="each connection is closed after exactly so many bytes of replies, or of requests",
     argument="[request:|reply:]BYTES",
     default=None,
+    varied=("request:20", "request:200", "reply:20", "reply:100"),
     injury=_injury,
 )

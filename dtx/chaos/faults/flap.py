@@ -7,7 +7,7 @@ time that it goes off. Proof: that of the other fault, over all the times that i
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -23,6 +23,7 @@ from dtx.core.history import LinkEvidence
 from dtx.core.schedule import Layer, Proof, Step, Window
 
 EVERY_S: Final = 1.0
+VARIED: Final = ("partition", "partition:hard", "lose-reply", "slow:100ms")
 LEAST_EVERY_S: Final = 0.4
 """A quarter of it still has room for the 50 ms after which replies count."""
 
@@ -39,6 +40,11 @@ class Flap:
 
     def __init__(self, faults: Mapping[str, LinkFault]) -> None:
         self._faults = faults
+
+    def variations(self, system: System) -> Sequence[str]:
+        """Return the arguments for a random schedule."""
+        del system
+        return VARIED
 
     def candidates(self, system: System, *, scope: str | None, argument: str | None) -> Candidates:
         """Return what the other fault can hurt.

@@ -43,5 +43,6 @@ FAULT: Final = LinkFault(
     summary="every byte comes later by a delay that keeps changing, in each direction",
     argument="the longest delay, 50ms if left out",
     default="50ms",
+    varied=("50ms", "200ms"),
     injury=_injury,
 )

@@ -7,6 +7,7 @@ answers come late or, after the waiters' own lock time-outs, as errors. Healing:
 still waits goes on. Proof: rows were held, a transaction was under way, and a session waited for these locks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,11 @@ class Lock:
     proof: Proof = Proof.LOCKS
     summary: str = "a session of the harness holds the rows of a table of a database"
     argument: str = "a table of the database, or `busiest`"
+
+    def variations(self, system: System) -> Sequence[str]:
+        """Return the argument for a random schedule."""
+        del system
+        return (BUSIEST,)
 
     def candidates(self, system: System, *, scope: str | None, argument: str | None) -> Candidates:
         """Return the databases of the scope, of which one is drawn; a table's name needs exactly one.

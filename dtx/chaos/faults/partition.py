@@ -32,5 +32,6 @@ FAULT: Final = LinkFault(
     proof=Proof.SILENCE,
     summary="silence both ways, bytes are delivered at healing; hard: connections closed and refused",
     argument="hard, or nothing",
+    varied=("", HARD),
     injury=_injury,
 )

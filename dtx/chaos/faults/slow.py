@@ -31,5 +31,6 @@ FAULT: Final = LinkFault(
     summary="every byte comes later by a delay, in each direction",
     argument="a delay, 200ms if left out",
     default="200ms",
+    varied=("50ms", "200ms", "500ms"),
     injury=lambda argument: delayed(milliseconds(argument, what="slow")),
 )

@@ -14,7 +14,7 @@ from dtx.chaos.pause_wound import PauseWound
 from dtx.chaos.scope import COORDINATOR, nodes_in
 from dtx.chaos.timer import Timer
 from dtx.config.model import System
-from dtx.core.errors import UsageError
+from dtx.core.errors import UnfitError, UsageError
 from dtx.core.schedule import Layer, Proof, Window
 
 LENGTH_S = 6.0
@@ -39,7 +39,7 @@ class Zombie:
         """
         del argument
         if scope is None and not any(w.role == COORDINATOR for w in system.workers.values()):
-            raise UsageError(
+            raise UnfitError(
                 f"no worker of {system.name} has the role {COORDINATOR}",
                 hint=f"name a worker: {self.name}@{next(iter(system.workers), 'WORKER')}",
             )

@@ -10,6 +10,7 @@ from dtx.core.history import Outcome
 from dtx.verify.check import Checker, Judgement
 from dtx.verify.landing import judge_landing
 from dtx.verify.ledger import Ledger
+from dtx.verify.words import listed
 
 NAME: Final = "vacuity"
 CLAIM: Final = "every fault met live traffic, and at least one transaction committed"
@@ -22,6 +23,12 @@ def judge(ledger: Ledger) -> Judgement:
         for window in ledger.timeline.windows
         if not (landing := judge_landing(window)).has_landed
     ]
+    omitted = ledger.timeline.omitted
+    if omitted and not ledger.timeline.windows:
+        reasons.append(
+            f"no fault came: {listed(o.fault for o in omitted)} had a chance, and this seed drew none; "
+            "take another --seed, or a higher p="
+        )
     if not any(_is_committed(ledger, tx) for tx in ledger.operations):
         reasons.append(
             "no transaction committed; look at the client's answers and the workers' logs, "

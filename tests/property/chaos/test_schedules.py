@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from dtx.chaos.aim import aimed
 from dtx.chaos.describe import describe_schedule
-from dtx.chaos.plan import is_decided, overlapping, parse_schedule
-from dtx.core.errors import UsageError
+from dtx.chaos.overlap import is_decided, overlapping
+from dtx.chaos.plan import parse_schedule
+from dtx.core.errors import ConfigError, DtxError, UsageError
 from dtx.core.ports import LinkTraffic
 from dtx.core.schedule import Layer, Schedule
 from tests.support.systems import CRASH_POINTS, FIVE_LINKS, order_system
@@ -36,6 +37,11 @@ times = st.one_of(
     ),
     st.integers(0, 9).map(lambda s: f",at={s}s"),
     st.integers(1, 10).map(lambda s: f",for={s}"),
+    st.integers(1, 9).map(lambda n: f",p=0.{n}"),
+    st.tuples(st.integers(0, 4), st.integers(600, 5000)).map(
+        lambda t: f",at={t[0]},for=500ms,every={t[1]}ms"
+    ),
+    st.just(",for=500ms,every=2s,p=0.5"),
 )
 faults = st.one_of(
     st.tuples(st.sampled_from(LINK_FAULTS), st.sampled_from(LINK_SCOPES)),
@@ -56,8 +62,9 @@ def schedule_of(parts: Sequence[str], seed: int) -> Schedule | None:
     try:
         return parse_schedule(parts, SYSTEM, seed=seed, duration_s=DURATION_S)
     except UsageError as error:
-        is_too_late = any("zombie" in part for part in parts) and "would end" in error.message
-        if "already hurt" not in error.message and not is_too_late:
+        has_zombie = any("zombie" in part for part in parts)
+        is_too_long = has_zombie and ("would end" in error.message or "not fit" in error.message)
+        if "already hurt" not in error.message and not is_too_long:
             raise
         return None
 
@@ -78,8 +85,8 @@ def test_every_window_lies_in_the_run_and_has_targets_of_its_layer(
     schedule = schedule_of(parts, seed)
     if schedule is None:
         return
-    assert len(schedule.windows) == len(parts)
-    assert [w.index for w in schedule.windows] == list(range(len(parts)))
+    assert len(schedule.windows) + len(schedule.omitted) >= len(parts)
+    assert [w.index for w in schedule.windows] == list(range(len(schedule.windows)))
     assert [w.at_s for w in schedule.windows] == sorted(w.at_s for w in schedule.windows)
     links = {link.name for link in SYSTEM.links}
     for window in schedule.windows:
@@ -112,11 +119,11 @@ def test_once_aimed_no_target_is_hurt_twice_at_a_time(
 
 @given(st.text(max_size=40))
 def test_any_text_is_understood_or_refused_in_words(text: str) -> None:
-    refusal: UsageError | None = None
+    refusal: DtxError | None = None
     try:
         parse_schedule([text], SYSTEM, seed=1, duration_s=DURATION_S)
-    except UsageError as error:
+    except (UsageError, ConfigError) as error:
         refusal = error
     if refusal is not None:
-        assert refusal.message.startswith("--fault")
+        assert refusal.message.startswith("--fault") or "file:" in text
         assert refusal.hint

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from dtx.chaos.aim import aimed, qualify
-from dtx.chaos.plan import is_decided, parse_schedule
+from dtx.chaos.overlap import is_decided
+from dtx.chaos.plan import parse_schedule
 from dtx.core.ports import LinkTraffic
 from tests.support.systems import FIVE_LINKS, order_system
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dtx.chaos.describe import describe, describe_schedule
+from dtx.chaos.describe import describe, describe_omission, describe_schedule
 from dtx.chaos.plan import parse_schedule
 from dtx.core.errors import UsageError
 from dtx.core.schedule import Layer, Proof, Schedule, Window
@@ -270,7 +270,8 @@ def test_overlapping_draws_avoid_each_other() -> None:
         ("kill,at=nan", "'nan' is no time", "500ms"),
         ("kill,at=1,at=2", "at is given twice", "leave one"),
         ("kill,fro=2s", "no setting named 'fro'", 'did you mean "for"?'),
-        ("kill,every=3s", "kill does not change while it is on", "flap"),
+        ("kill,for=3s,every=3s", "does not fit into every=3s", "shorter"),
+        ("kill,for=1ms,every=5ms", "more than 100 windows", "longer"),
         ("partition:hrad", "no kind of partition named 'hrad'", 'did you mean "hard"?'),
         ("partition:", "needs hard, or nothing", "dtx show"),
         ("stall:5s", "takes no argument", "write stall"),
@@ -291,8 +292,15 @@ def test_overlapping_draws_avoid_each_other() -> None:
         ("flap:stall:1", "takes no argument", "write flap:stall"),
         ("flap:cut-at", "needs [request", "flap:cut-at"),
         ("flap:stall,every=100ms", "too short to be seen", "every=0.4s"),
-        ("kill,p=0.5", "is not there yet", "joined with +"),
-        ("random", "is not there yet", "joined with +"),
+        ("kill,p=0", "p=0 is no probability", "p=0.5"),
+        ("kill,p=1.5", "is no probability", "p=0.5"),
+        ("kill,p=half", "is no probability", "p=0.5"),
+        ("kill,p=nan", "is no probability", "p=0.5"),
+        ("random,at=2s", "has its own times and places", "--seed"),
+        ("random@orders", "has its own times and places", "--seed"),
+        ("random:3", "has its own times and places", "--seed"),
+        ("rondom", "no fault named 'rondom'", 'did you mean "random"?'),
+        ("file:", "which file?", "file:schedule.toml"),
         ("none+kill", "contradicts", "leave one"),
         ("none@orders", "hurts nothing", "alone"),
         ("kill@orders+kill@orders", "orders is already hurt", "do not overlap"),
@@ -354,3 +362,47 @@ def test_windows_are_described_in_words() -> None:
     assert describe(crash).startswith("crash-at:after-debit-before-log (")
     assert describe(crash).endswith(" pass) of orders from 0 s to 0.25 s")
     assert describe_schedule(plan("none")) == "no fault"
+
+
+def test_a_fault_is_repeated_every_so_often_as_long_as_it_fits_into_the_run() -> None:
+    windows = plan("kill@orders,at=1s,for=1s,every=3s").windows
+    assert [(w.at_s, w.until_s) for w in windows] == [(1, 2), (4, 5), (7, 8)]
+    assert {w.targets for w in windows} == {("orders",)}
+
+
+def test_a_repeated_fault_without_a_length_holds_for_half_of_each_round() -> None:
+    windows = plan("partition,at=0,every=5s").windows
+    assert [(w.at_s, w.until_s) for w in windows] == [(0, 2.5), (5, 7.5)]
+
+
+def test_a_repeated_fault_with_a_length_of_its_own_keeps_it() -> None:
+    windows = plan("restart,at=1s,every=4s").windows
+    assert [(w.at_s, w.until_s) for w in windows] == [(1, 2), (5, 6), (9, 10)]
+
+
+def test_each_repetition_draws_its_own_target() -> None:
+    drawn = {w.targets for w in plan("kill,for=500ms,every=1s").windows}
+    assert len(drawn) > 1
+
+
+def test_every_is_the_own_affair_of_a_fault_that_changes() -> None:
+    assert len(plan("jitter,every=500ms").windows) == 1
+
+
+def test_a_chance_of_one_always_comes() -> None:
+    assert all(plan("kill,p=1", seed=seed).windows for seed in range(30))
+
+
+def test_a_chance_is_drawn_for_each_window_and_what_does_not_come_is_told() -> None:
+    schedule = plan("kill,at=0,for=100ms,every=200ms,p=0.5")
+    assert len(schedule.windows) + len(schedule.omitted) == 50
+    assert 10 < len(schedule.windows) < 40
+    assert {o.fault for o in schedule.omitted} == {"kill,at=0,for=100ms,every=200ms,p=0.5"}
+    assert {o.chance for o in schedule.omitted} == {0.5}
+    assert not {o.at_s for o in schedule.omitted} & {w.at_s for w in schedule.windows}
+    assert "does not come" in describe_omission(schedule.omitted[0])
+
+
+def test_a_fault_without_a_chance_draws_as_it_did_without_one_beside_it() -> None:
+    assert plan("kill").windows == plan("kill", seed=7).windows
+    assert plan("kill").omitted == ()

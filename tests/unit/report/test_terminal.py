@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from dtx.core.run_folder import Plan
+from dtx.core.schedule import Omission
 from dtx.core.verdict import Finding, Status, StoryLine, Verdict
 from dtx.report.terminal import print_report
 from tests.support.verdicts import (
@@ -254,3 +255,17 @@ def test_a_variants_run_says_what_was_meant_and_what_came(
     lines = rendered(verdict, _of_variant(fault), width=200).splitlines()
     [line] = [line for line in lines if line.startswith("variant careless")]
     assert line.endswith(said)
+
+
+def test_a_window_that_did_not_come_is_told_though_the_verdict_holds() -> None:
+    omission = Omission(fault="kill,p=0.5", at_s=2.5, until_s=7.5, chance=0.5)
+    text = rendered(make_holds(omitted=(omission,)))
+    assert "kill,p=0.5, from 2.5 s to 7.5 s: did not come, by chance (p=0.5)" in text
+    assert "says nothing of it" in text
+
+
+def test_a_run_without_any_of_its_faults_does_not_say_that_there_was_none_to_come() -> None:
+    omission = Omission(fault="kill,p=0.5", at_s=2.5, until_s=7.5, chance=0.5)
+    schedule = msgspec.structs.replace(make_plan().schedule, windows=(), omitted=(omission,))
+    text = rendered(make_holds(coverage=(), omitted=(omission,)), make_plan(schedule=schedule))
+    assert "without the faults that had a chance" in text

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from dtx.core.history import LinkEvidence, NodeEvidence, Outcome
-from dtx.core.schedule import Proof
+from dtx.core.schedule import Omission, Proof
 from dtx.core.verdict import Status
 from tests.support.histories import (
     CRASHED_NODE,
@@ -199,3 +199,19 @@ def test_unknown_one_closed_as_committed_is_enough() -> None:
     run = RunBuilder()
     run.commit("t0001", outcome=Outcome.INFO)
     assert run.judge().status is Status.HOLDS
+
+
+def test_a_run_whose_only_fault_did_not_come_is_unknown(run: RunBuilder) -> None:
+    run.omitted = (Omission(fault="kill,p=0.1", at_s=2, until_s=4, chance=0.1),)
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "kill,p=0.1 had a chance" in verdict.reasons[0]
+
+
+def test_a_fault_that_did_not_come_beside_one_that_landed_is_told(run: RunBuilder) -> None:
+    links, nodes = evidence(Proof.DEATH)
+    run.fault(Proof.DEATH, links=links, nodes=nodes)
+    run.omitted = (Omission(fault="partition,p=0.1", at_s=2, until_s=4, chance=0.1),)
+    verdict = run.judge()
+    assert verdict.status is Status.HOLDS
+    assert verdict.omitted == run.omitted
