@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,13 +9,13 @@ import typer
 
 from dtx.cli import completion
 from dtx.cli.invocation import RUNS, Invocation, invocation_of
+from dtx.cli.signals import is_interrupted, shown
 from dtx.cli.system_options import own_flags, read_options
 from dtx.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from dtx.config.model import Selection
     from dtx.core.events import TrialFinished
-    from dtx.core.run_folder import Plan
     from dtx.experiment.settings import ExperimentSettings
     from dtx.report.progress import Reporter
 
@@ -137,6 +136,7 @@ def _run(
     finished: TrialFinished | None = None
     with (
         _reporter(invocation, is_quiet=is_quiet) as reporter,
+        shown() if reporter.shows_interrupts else contextlib.nullcontext(),
         contextlib.closing(run_experiment(settings)) as events,
     ):
         for event in events:
@@ -151,19 +151,16 @@ def _run(
 
 
 def _reporter(invocation: Invocation, *, is_quiet: bool) -> "Reporter":
-    from dtx.report.live import LiveView  # noqa: PLC0415 (start time)
+    from dtx.experiment.judging import planned_system  # noqa: PLC0415 (heavy)
+    from dtx.report.live import LiveView, can_redraw  # noqa: PLC0415 (start time)
     from dtx.report.progress import NoProgress, PlainProgress  # noqa: PLC0415
 
     if is_quiet:
         return NoProgress()
     console = invocation.output.progress
-    return LiveView(console, _links_of) if console.is_terminal else PlainProgress(console)
-
-
-def _links_of(plan: "Plan") -> Sequence[str]:
-    from dtx.experiment.judging import planned_system  # noqa: PLC0415 (heavy)
-
-    return [link.name for link in planned_system(plan).links]
+    if not can_redraw(console):
+        return PlainProgress(console)
+    return LiveView(console, planned_system, is_interrupted)
 
 
 def _print_plan(

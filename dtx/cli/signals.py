@@ -5,10 +5,37 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import FrameType
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NOTICE = b"\ninterrupted; cleaning up (SIGKILL is safe too: the reaper cleans up then)\n"
+
+
+@dataclass(slots=True)
+class _State:
+    """What the handler and the rest of the program tell each other."""
+
+    is_interrupted: bool = False
+    is_shown: bool = False
+
+
+_state = _State()
+
+
+def is_interrupted() -> bool:
+    """Whether a signal has asked the command to end."""
+    return _state.is_interrupted
+
+
+@contextlib.contextmanager
+def shown() -> Iterator[None]:
+    """While this is on, a display shows the interruption: the notice would disturb its lines."""
+    _state.is_shown = True
+    try:
+        yield
+    finally:
+        _state.is_shown = False
 
 
 @contextlib.contextmanager
@@ -20,6 +47,7 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _state.is_interrupted = False
     before = {number: signal.getsignal(number) for number in _ENDING}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
@@ -37,7 +65,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     for other in _ENDING:
         signal.signal(other, signal.SIG_IGN)
-    # The handler may have interrupted a write to stderr: only the plain system call is safe here.
-    with contextlib.suppress(OSError):
-        os.write(2, _NOTICE)
+    _state.is_interrupted = True
+    if not _state.is_shown:
+        # The handler may have interrupted a write to stderr: only the plain system call is safe here.
+        with contextlib.suppress(OSError):
+            os.write(2, _NOTICE)
     raise KeyboardInterrupt

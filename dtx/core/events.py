@@ -33,10 +33,28 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecentLatency:
+    """Of the transactions that ended in the last second, from the moment at which they were meant to be submitted."""
+
+    ended: int
+    median_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Hurt:
+    """A link or node that is hurt now, and by which fault."""
+
+    target: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
     """How it stands, several times a second: counts so far, and which links and nodes are hurt now.
 
-    `at_s` is the time since the phase began; `waiting_for` is what keeps it from being quiet, in words.
+    `at_s` is the time since the phase began; `waiting_for` is what keeps it from being quiet, in words;
+    `latency` is None while nothing ends.
     """
 
     phase: PhaseName
@@ -46,7 +64,8 @@ class Ticked:
     fail: int
     info: int
     in_flight: int
-    hurt: tuple[str, ...] = ()
+    latency: RecentLatency | None = None
+    hurt: tuple[Hurt, ...] = ()
     waiting_for: tuple[str, ...] = ()
 
 

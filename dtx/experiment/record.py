@@ -4,11 +4,11 @@ import threading
 import time
 from collections import Counter
 
+from dtx.core.events import Hurt, RecentLatency
 from dtx.core.history import (
     Completed,
     FaultEvent,
     FaultPhase,
-    FieldValue,
     HistoryEntry,
     Invoked,
     Outcome,
@@ -16,6 +16,7 @@ from dtx.core.history import (
     PhaseName,
 )
 from dtx.core.run_folder import HistoryWriter
+from dtx.experiment.recent import RecentLatencies
 from dtx.workload.generators import Transaction
 
 
@@ -27,8 +28,9 @@ class Record:
         self._lock = threading.Lock()
         self._outcomes: Counter[Outcome] = Counter()
         self._submitted = 0
-        self._hurt: dict[int, tuple[str, ...]] = {}
-        self._open: dict[str, dict[str, FieldValue]] = {}
+        self._hurt: dict[int, tuple[Hurt, ...]] = {}
+        self._open: dict[str, Invoked] = {}
+        self._latencies = RecentLatencies()
         self._unknown: list[Transaction] = []
 
     def append(self, entry: HistoryEntry) -> None:
@@ -37,15 +39,14 @@ class Record:
         with self._lock:
             if isinstance(entry, Invoked):
                 self._submitted += 1
-                self._open[entry.tx] = entry.value
+                self._open[entry.tx] = entry
             elif isinstance(entry, Completed):
-                self._outcomes[entry.outcome] += 1
-                fields = self._open.pop(entry.tx, {})
-                if entry.outcome is Outcome.INFO:
-                    self._unknown.append(Transaction(tx=entry.tx, fields=fields))
+                self._complete(entry)
             elif isinstance(entry, FaultEvent):
                 if entry.phase is FaultPhase.INJECTED:
-                    self._hurt[entry.window] = entry.targets
+                    self._hurt[entry.window] = tuple(
+                        Hurt(target=target, fault=entry.fault) for target in entry.targets
+                    )
                 else:
                     self._hurt.pop(entry.window, None)
 
@@ -64,12 +65,26 @@ class Record:
         """Return how many ended so."""
         return self._outcomes[outcome]
 
-    def hurt(self) -> tuple[str, ...]:
+    def hurt(self) -> tuple[Hurt, ...]:
         """Return the links and nodes that open fault windows hurt now."""
         with self._lock:
-            return tuple(sorted({target for targets in self._hurt.values() for target in targets}))
+            return tuple(sorted({hurt for window in self._hurt.values() for hurt in window}))
+
+    def latency(self) -> RecentLatency | None:
+        """Return how long those took that ended in the last second."""
+        with self._lock:
+            return self._latencies.figures(time.monotonic_ns())
 
     def unknown(self) -> tuple[Transaction, ...]:
         """Return the transactions whose clients got no answer."""
         with self._lock:
             return tuple(self._unknown)
+
+    def _complete(self, entry: Completed) -> None:
+        self._outcomes[entry.outcome] += 1
+        invoked = self._open.pop(entry.tx, None)
+        if invoked is not None:
+            self._latencies.add(entry.at_ns, entry.at_ns - invoked.intended_ns)
+        if entry.outcome is Outcome.INFO:
+            fields = invoked.value if invoked is not None else {}
+            self._unknown.append(Transaction(tx=entry.tx, fields=fields))

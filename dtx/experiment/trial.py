@@ -199,6 +199,7 @@ class Trial:
             fail=record.ended(Outcome.FAIL),
             info=record.ended(Outcome.INFO),
             in_flight=driver.in_flight.count(),
+            latency=record.latency(),
             hurt=record.hurt(),
             waiting_for=waiting_for,
         )

@@ -91,8 +91,8 @@ def matrix_table(finished: MatrixFinished) -> RenderableType:
     for row in finished.rows:
         table.add_row(
             _subject(row), row.fault, str(row.cells), str(row.landed), str(row.holds),
-            _count(row.violated, "bold red"), _count(row.unknown, "yellow"),
-            _count(row.failed, "yellow"), seconds(row.median_s),
+            _count(row.violated, colours.FAULT), _count(row.unknown, colours.UNSURE),
+            _count(row.failed, colours.UNSURE), seconds(row.median_s),
         )  # fmt: skip
     odd = [r for r in finished.results if r.exit_code is not ExitCode.HOLDS]
     return Group(table, *_folders(odd), _headline(finished.exit_code, len(finished.results)))
@@ -103,14 +103,16 @@ def selftest_table(finished: SelftestFinished) -> RenderableType:
     table = _table("system", "fault", "expected", "runs", "landed", "as expected", "")
     for row in finished.rows:
         result = (
-            Text("passed", style="green") if row.is_passed else Text("MISSED", style="bold red")
+            Text("passed", style=colours.GOOD)
+            if row.is_passed
+            else Text("MISSED", style=colours.FAULT)
         )
         table.add_row(
             _subject(row), row.fault, listed(row.expected) or "holds",
             str(row.cells), str(row.landed), str(row.as_expected), result,
         )  # fmt: skip
     others = [
-        Text(f"{_subject(row)} x {row.fault}: {times} x {clean(words)}", style="yellow")
+        Text(f"{_subject(row)} x {row.fault}: {times} x {clean(words)}", style=colours.UNSURE)
         for row in finished.rows
         for words, times in row.others.items()
     ]
@@ -140,7 +142,7 @@ def _count(number: int, style: str) -> Text:
 def _outcome(result: CellResult) -> Text:
     if result.status is None:
         first = next(iter(result.error.splitlines()), "")
-        return Text(f"could not be run: {clean(first)}", style="yellow")
+        return Text(f"could not be run: {clean(first)}", style=colours.UNSURE)
     words = Text(result.status.value, style=colours.of_status(result.status))
     detail = listed(result.violated) or next(iter(result.reasons), "")
     return words.append(f" ({clean(detail)})" if detail else "", style="default")
@@ -156,5 +158,7 @@ def _folders(results: list[CellResult], *, at_most: int = 10) -> list[Text]:
 
 
 def _headline(code: ExitCode, cells: int) -> Text:
-    style = {ExitCode.HOLDS: "bold green", ExitCode.VIOLATED: "bold red"}.get(code, "bold yellow")
+    style = {ExitCode.HOLDS: f"bold {colours.GOOD}", ExitCode.VIOLATED: colours.FAULT}.get(
+        code, f"bold {colours.UNSURE}"
+    )
     return Text(f"{code.name}, {cells} runs", style=style)

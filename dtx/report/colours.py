@@ -4,8 +4,13 @@ from typing import Final, assert_never
 
 from dtx.core.verdict import Status
 
-FAULT: Final = "bold red"
+FAULT: Final = "bold red3"
+HURT_NODE: Final = "bold reverse red3"
 QUIET: Final = "dim"
+GOOD: Final = "green4"
+UNSURE: Final = "dark_orange3"
+"""Not yellow: that can't be read on white."""
+BAR: Final = "turquoise4"
 HEADING: Final = "bold"
 COMMAND: Final = "bold"
 
@@ -14,11 +19,11 @@ def of_status(status: Status) -> str:
     """Return the style of a status word."""
     match status:
         case Status.HOLDS:
-            return "green"
+            return GOOD
         case Status.VIOLATED:
-            return "bold red"
+            return FAULT
         case Status.UNKNOWN:
-            return "yellow"
+            return UNSURE
         case _:
             assert_never(status)
 
@@ -27,9 +32,9 @@ def of_headline(status: Status) -> str:
     """Return the style of the verdict's own word."""
     match status:
         case Status.HOLDS:
-            return "bold white on dark_green"
+            return "bold bright_white on dark_green"
         case Status.VIOLATED:
-            return "bold white on red3"
+            return "bold bright_white on red3"
         case Status.UNKNOWN:
             return "bold black on yellow3"
         case _:

@@ -42,9 +42,9 @@ def _what(window: WindowCoverage) -> Text:
         f"from {seconds(window.at_s)} to {seconds(window.until_s)}: "
     )
     if window.has_landed:
-        line.append("landed", style="green")
+        line.append("landed", style=colours.GOOD)
     else:
-        line.append("did not land", style="bold yellow")
+        line.append("did not land", style=f"bold {colours.UNSURE}")
     return line
 
 

@@ -27,7 +27,12 @@ PHASE_WORDS = {
 
 
 class Reporter(Protocol):
-    """Shows events as they come; a context manager, since some hold the terminal."""
+    """Shows events as they come; a context manager, since some hold the terminal.
+
+    `shows_interrupts` says whether it tells of an interruption by itself.
+    """
+
+    shows_interrupts: bool
 
     def see(self, event: TrialEvent) -> None:
         """Take the next event."""
@@ -39,6 +44,8 @@ class Reporter(Protocol):
 
 class NoProgress:
     """Shows nothing."""
+
+    shows_interrupts = False
 
     def see(self, event: TrialEvent) -> None:
         """Take the event and stay silent."""
@@ -52,6 +59,8 @@ class NoProgress:
 
 class PlainProgress:
     """Prints lines that never change."""
+
+    shows_interrupts = False
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -89,15 +98,16 @@ class PlainProgress:
         self._say(f"repeat with: {command_line(plan.command)}")
 
     def _ticked(self, event: Ticked) -> None:
-        begun = [name for name in event.hurt if name not in self._hurt]
-        healed = [name for name in self._hurt if name not in event.hurt]
+        hurt = tuple(dict.fromkeys(each.target for each in event.hurt))
+        begun = [name for name in hurt if name not in self._hurt]
+        healed = [name for name in self._hurt if name not in hurt]
         for words, names in (("hurt", begun), ("healed", healed)):
             if names:
                 self._say(
                     f"{event.at_s:.1f} s: {words} {listed(names)}; {event.in_flight} under way, "
                     f"{event.ok} ok, {event.fail} refused, {event.info} unknown"
                 )
-        self._hurt = event.hurt
+        self._hurt = hurt
 
     def _say(self, words: str) -> None:
         self._console.print(clean(words), markup=False, highlight=False, soft_wrap=True)

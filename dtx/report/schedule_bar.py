@@ -9,6 +9,8 @@ ON, OFF, MARK = "#", "-", "|"
 """Plain characters, so that the bar reads the same without colours."""
 
 NARROWEST, WIDEST = 10, 60
+_FIGURES_CELLS = len("1.23 s, p99 1.23 s")
+"""What stands behind the latencies, which are drawn below the bar, cell by cell."""
 
 
 def schedule_bar(schedule: Schedule, at_s: float | None, width: int) -> Text:
@@ -19,9 +21,8 @@ def schedule_bar(schedule: Schedule, at_s: float | None, width: int) -> Text:
         at_s: seconds since the main phase began; None before it.
         width: of the terminal, in characters.
     """
-    end = f" {schedule.duration_s:g} s"
-    names = "+".join(dict.fromkeys(window.name for window in schedule.windows)) or "no fault"
-    cells = max(NARROWEST, min(WIDEST, width - len(end) - len(names) - 8))
+    end, names = _end(schedule), _names(schedule)
+    cells = bar_cells(schedule, width)
     mark = None if at_s is None else min(int(at_s / schedule.duration_s * cells), cells - 1)
     bar = Text("0 s ")
     for cell in range(cells):
@@ -35,6 +36,20 @@ def schedule_bar(schedule: Schedule, at_s: float | None, width: int) -> Text:
     bar.append(f"  {names}", style=colours.FAULT if schedule.windows else colours.QUIET)
     bar.no_wrap, bar.overflow = True, "ellipsis"
     return bar
+
+
+def bar_cells(schedule: Schedule, width: int) -> int:
+    """Return how many cells of a terminal's width the bar itself takes, behind its `0 s `."""
+    room = width - max(len(_end(schedule)) + len(_names(schedule)), _FIGURES_CELLS) - 8
+    return max(NARROWEST, min(WIDEST, room))
+
+
+def _end(schedule: Schedule) -> str:
+    return f" {schedule.duration_s:g} s"
+
+
+def _names(schedule: Schedule) -> str:
+    return "+".join(dict.fromkeys(window.name for window in schedule.windows)) or "no fault"
 
 
 def _is_on(schedule: Schedule, at_s: float) -> bool:

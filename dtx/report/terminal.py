@@ -66,7 +66,7 @@ def footer(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Text]:
     if verdict.errors:
         yield Text(
             f"{count(len(verdict.errors), 'checker')} raised; the tracebacks are in verdict.json",
-            style="yellow",
+            style=colours.UNSURE,
         )
     # Wrapped, the command would be two when it is copied.
     yield _one_line(("run folder  ", colours.QUIET), str(folder))

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import Status, Verdict
+from dtx.report import colours
 from dtx.report.wording import clean, listed
 
 _NONE = "none"
@@ -17,7 +18,7 @@ def variant_lines(plan: Plan, verdict: Verdict) -> Iterator[Text]:
     declared = plan.system.get("variants", {}).get(plan.variant) if plan.variant else None
     if declared is not None:
         words, is_expected = _told(plan, verdict, declared)
-        style = "" if is_expected else "yellow"
+        style = "" if is_expected else colours.UNSURE
         yield Text(clean(f"variant {plan.variant} {words}"), style=style)
 
 

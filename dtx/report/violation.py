@@ -10,7 +10,11 @@ from dtx.core.verdict import Finding, Status, StoryLine, Verdict
 from dtx.report import colours
 from dtx.report.wording import clean, count, listed
 
-_WHO_STYLES: Mapping[str, str] = {"client": "cyan", "fault": colours.FAULT, "dtx": colours.QUIET}
+_WHO_STYLES: Mapping[str, str] = {
+    "client": colours.BAR,
+    "fault": colours.FAULT,
+    "dtx": colours.QUIET,
+}
 _SHOWN_EVIDENCE = 8
 
 

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from dtx.core.events import (
+    Hurt,
     PhaseStarted,
+    RecentLatency,
     StepStarted,
     Ticked,
     TrialEvent,
@@ -16,18 +19,18 @@ from dtx.core.events import (
     TrialPlanned,
 )
 from dtx.core.history import PhaseName
-from dtx.report.live import Picture
+from dtx.report.picture import Picture
 from dtx.report.progress import PHASE_WORDS, PlainProgress
 from dtx.report.schedule_bar import schedule_bar
+from tests.support.systems import order_system
 from tests.support.verdicts import make_holds, make_plan
-
-LINKS = ("client->orders", "orders->payments", "orders->inventory")
 
 
 def tick(at_s: float, *hurt: str, waiting_for: tuple[str, ...] = ()) -> Ticked:
     return Ticked(
         phase=PhaseName.MAIN, at_s=at_s, submitted=100, ok=80, fail=5, info=3, in_flight=12,
-        hurt=hurt, waiting_for=waiting_for,
+        latency=RecentLatency(ended=40, median_ms=8.2, p99_ms=1204.0),
+        hurt=tuple(Hurt(target=name, fault="partition") for name in hurt), waiting_for=waiting_for,
     )  # fmt: skip
 
 
@@ -70,21 +73,23 @@ def test_plain_progress_has_one_line_for_each_phase_and_fault() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 140])
 def test_the_picture_shows_phase_schedule_hurt_links_and_counts(width: int) -> None:
-    picture = Picture(lambda plan: LINKS)
+    picture = Picture(lambda plan: order_system())
     for event in list(events())[:5]:
         picture.see(event)
     target = console(width)
     target.print(picture)
     text = text_of(target)
-    assert "orders->payments hurt" in text
-    assert "client->orders hurt" not in text
+    [hurt] = [line for line in text.splitlines() if "x> [payments]" in line]
+    assert hurt.rstrip().endswith("partition")
+    assert "x> [orders]" not in text
+    assert "8.2 ms, p99 1.20 s" in text or width < 60
     assert "#" in text
     assert "80 ok" in text
-    assert max(map(len, text.splitlines())) <= width
+    assert max(map(cell_len, text.splitlines())) <= width
 
 
 def test_the_picture_can_be_drawn_after_every_event() -> None:
-    picture = Picture(lambda plan: LINKS)
+    picture = Picture(lambda plan: order_system())
     target = console()
     target.print(picture)
     for event in events():
