@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from dtx.config.model import CLIENT, System
+from dtx.config.model import System
 from dtx.core.errors import UsageError
 
 _EACH_POINT = re.compile(r"^(?P<name>[a-z-]+):each(?P<rest>.*)$")
@@ -15,7 +15,7 @@ def expand(faults: Sequence[str], system: System) -> tuple[str, ...]:
     """Return the faults with `crash-at:each`, `kill@each` and `partition@each` written out for the system.
 
     `crash-at:each` is one fault for each crash point, `kill@each` for each database and worker, a link fault
-    `@each` for each link but the client's.
+    `@each` for each link between nodes.
 
     Raises:
         UsageError: the system has nothing of the kind.
@@ -42,7 +42,7 @@ def _expand_one(fault: str, system: System) -> list[str]:
         places = (
             system.nodes
             if place["name"] in _NODE_FAULTS
-            else [link.name for link in system.links if link.source != CLIENT]
+            else [link.name for link in system.inner_links]
         )
         return [f"{place['head']}@{one}{place['rest']}" for one in places]
     return [fault]

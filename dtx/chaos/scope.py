@@ -14,14 +14,15 @@ COORDINATOR = "coordinator"
 
 
 def inner_links(system: System) -> tuple[str, ...]:
-    """Return all links except those of the submitting client."""
-    return tuple(link.name for link in system.links if link.source != CLIENT)
+    """Return all links between nodes."""
+    return tuple(link.name for link in system.inner_links)
 
 
 def links_in(system: System, scope: str) -> tuple[str, ...]:
     """Return the links that a scope means; for nodes, every link that begins or ends at one of them.
 
-    `*` leaves the client's links out: with the client cut off, nothing would reach the others.
+    `*` leaves the client's links out: with the client cut off, nothing would reach the others. Readers only look
+    on, so their links are meant only where the reader is named: traffic of theirs must not make a fault land.
 
     Raises:
         UsageError: the scope names nothing, or no link.
@@ -31,8 +32,14 @@ def links_in(system: System, scope: str) -> tuple[str, ...]:
     elif ARROW in scope:
         found = _matching(system, scope)
     else:
-        nodes = {CLIENT} if scope == CLIENT else set(nodes_in(system, scope))
-        found = tuple(x.name for x in system.links if {x.source, x.destination} & nodes)
+        is_source = scope == CLIENT or scope in system.readers
+        ends = {scope} if is_source else set(nodes_in(system, scope))
+        found = tuple(
+            link.name
+            for link in system.links
+            if link.source in ends
+            or (link.destination in ends and link.source not in system.readers)
+        )
     if not found:
         raise UsageError(
             f"no link of {system.name} is in @{scope}",
@@ -94,7 +101,8 @@ def _matching(system: System, scope: str) -> tuple[str, ...]:
     found = tuple(
         link.name
         for link in system.links
-        if source in (EVERYTHING, link.source) and destination in (EVERYTHING, link.destination)
+        if destination in (EVERYTHING, link.destination)
+        and (source == link.source or (source == EVERYTHING and link.source not in system.readers))
     )
     if not found:
         raise unknown("link", scope, [link.name for link in system.links])

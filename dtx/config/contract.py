@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from dtx.config.model import Contract, Database, Invariant, Query
+from dtx.config.model import Contract, Database, Invariant, Isolation, Query
 from dtx.config.place import shown
 from dtx.config.table import Table, Value
 
@@ -18,8 +18,6 @@ def parse_contract(value: Value, databases: Mapping[str, Database]) -> Contract:
     with value.table() as table:
         converges = table.get("converges_within_s")
         isolation, invariants = table.get("isolation"), table.get("invariants")
-        if isolation:
-            _check_isolation(isolation)
         return Contract(
             is_atomic=_claim(table, "atomic"),
             is_durable=_claim(table, "durable"),
@@ -27,6 +25,7 @@ def parse_contract(value: Value, databases: Mapping[str, Database]) -> Contract:
             is_compensating=_claim(table, "compensates"),
             converges_within_s=converges.seconds() if converges else None,
             invariants=tuple(_invariants(invariants, databases)) if invariants else (),
+            isolation=_isolation(isolation) if isolation else Isolation.NONE,
         )
 
 
@@ -35,12 +34,12 @@ def _claim(table: Table, key: str) -> bool:
     return value.flag() if value else False
 
 
-def _check_isolation(value: Value) -> None:
-    level = value.text()
-    if level != "none":
-        raise value.place.error(
-            f"isolation {shown(level)} is not judged yet, so it can't be claimed; allowed: none"
-        )
+def _isolation(value: Value) -> Isolation:
+    text = value.text()
+    levels = tuple(level.value for level in Isolation)
+    if text not in levels:
+        raise value.place.no_such(f"there is no isolation {shown(text)}", text, levels)
+    return Isolation(text)
 
 
 def _invariants(value: Value, databases: Mapping[str, Database]) -> Iterator[Invariant]:

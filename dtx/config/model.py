@@ -162,6 +162,39 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderQuestion:
+    """One part of a read: what a participant is asked, and what its answer means; all three are JMESPath.
+
+    Attributes:
+        participant: the database whose state the answer tells.
+        request: has no fields of a transaction.
+        value: a whole number, or an object of whole numbers, which counts as their sum.
+        seen: the transactions whose effects are in the value; None if the answer does not say.
+        pending: the transactions that the answer itself marks as not final (a semantic lock).
+    """
+
+    participant: str
+    request: Request
+    value: str
+    seen: str | None
+    pending: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """A reading client: every `every_s` it asks its questions in turn, all of them together are one read.
+
+    `total` is what all values of one read add up to if no transaction is half done; None if nothing is said.
+    """
+
+    name: str
+    every_s: float
+    timeout_s: float
+    questions: tuple[ReaderQuestion, ...]
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """SQL for one database."""
 
@@ -179,6 +212,19 @@ class Invariant:
     compare: str
 
 
+class Isolation(StrEnum):
+    """What a system claims of what readers see while transactions are under way; each claims more than the last."""
+
+    NONE = "none"
+    """Nothing: it is measured only."""
+    SEMANTIC_LOCK = "semantic-lock"
+    """What may yet be undone is marked as not final."""
+    READ_COMMITTED = "read-committed"
+    """Nobody sees what is undone later."""
+    SERIALIZABLE = "serializable"
+    """Every read sees all transactions wholly or not at all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """What the system claims; only claims are judged, all is measured.
@@ -189,6 +235,7 @@ class Contract:
         is_exactly_once: no step takes effect twice, amounts are the expected ones (exactly-once).
         is_compensating: undone in reverse order of applied, never without it (compensation).
         converges_within_s: quiet so long after healing (convergence, residue); None: not claimed.
+        isolation: what readers never see (isolation).
     """
 
     is_atomic: bool
@@ -197,6 +244,7 @@ class Contract:
     is_compensating: bool
     converges_within_s: float | None
     invariants: tuple[Invariant, ...]
+    isolation: Isolation = Isolation.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +288,7 @@ class System:
         name: the folder's name.
         folder: where its file stands; programs run there.
         tables: the resolved tables, for plan.json.
-        links: every reference from a worker or the client to another node, in order of the file.
+        links: every reference from a worker, the client or a reader to another node, in order of the file.
         variants, workloads, options: what the file offers, not what was chosen.
     """
 
@@ -256,6 +304,12 @@ class System:
     workloads: tuple[str, ...]
     options: Mapping[str, Option]
     tables: Mapping[str, Any]
+    readers: Mapping[str, Reader] = field(default_factory=dict)
+
+    @property
+    def inner_links(self) -> tuple[Link, ...]:
+        """The links between nodes: neither those of the submitting client nor those of readers."""
+        return tuple(link for link in self.links if link.source in self.workers)
 
     @property
     def nodes(self) -> tuple[str, ...]:

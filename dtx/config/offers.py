@@ -17,6 +17,7 @@ CHECKERS = (
     "convergence",
     "residue",
     "compensation",
+    "isolation",
     "death",
 )
 """The checkers that a variant may say it breaks; dtx.verify has one module for each."""

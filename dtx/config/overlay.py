@@ -12,7 +12,7 @@ from dtx.config.place import Place
 
 Path = tuple[str, ...]
 
-OVERLAID = ("databases", "workers", "client", "contract")
+OVERLAID = ("databases", "workers", "client", "readers", "contract")
 """The sections that an overlay may change."""
 
 

@@ -21,7 +21,7 @@ class Mention:
 
     Attributes:
         place: where it stands.
-        source: the worker that it is for, or the client.
+        source: the worker that it is for, the client, or a reader.
         plain: the `{field}` references that it may have.
         kinds: the kinds of nodes that it may refer to.
     """

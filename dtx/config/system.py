@@ -7,16 +7,17 @@ from typing import Any
 from dtx.config.client import parse_client
 from dtx.config.contract import parse_contract
 from dtx.config.databases import parse_databases
-from dtx.config.model import CLIENT, Database, System, Worker
+from dtx.config.model import CLIENT, Database, Reader, System, Worker
 from dtx.config.offers import parse_offers
 from dtx.config.place import Place, shown
+from dtx.config.readers import parse_readers
 from dtx.config.references import Mention, find_links
 from dtx.config.table import Table
 from dtx.config.toml_file import require_plain
 from dtx.config.workers import parse_workers
 
-RESERVED = (CLIENT, "databases", "brokers", "workers")
-"""Names that mean something in links and faults, so that no node can have them."""
+RESERVED = (CLIENT, "databases", "brokers", "workers", "readers")
+"""Names that mean something in links and faults, so that no node and no reader can have them."""
 
 
 def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: str) -> System:
@@ -36,13 +37,13 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
     mentions: list[Mention] = []
     top = Table(place, tables)
     top.refuse("brokers", "this dtx brings up no brokers")
-    top.refuse("readers", "this dtx has no reading clients")
     with top:
         title = parse_title(top)
         databases = parse_databases(top.section("databases"), folder)
         workers = parse_workers(top.section("workers"), mentions)
-        _check_names(place, databases, workers)
         client = parse_client(top.need("client"), databases, mentions)
+        readers = parse_readers(top.section("readers"), databases, mentions)
+        _check_names(place, databases, workers, readers)
         contract = parse_contract(top.need("contract"), databases)
         offers = parse_offers(top)
     return System(
@@ -58,6 +59,7 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
         workloads=offers.workloads,
         options=offers.options,
         tables=tables,
+        readers=readers,
     )
 
 
@@ -68,17 +70,29 @@ def parse_title(top: Table) -> str:
 
 
 def _check_names(
-    place: Place, databases: Mapping[str, Database], workers: Mapping[str, Worker]
+    place: Place,
+    databases: Mapping[str, Database],
+    workers: Mapping[str, Worker],
+    readers: Mapping[str, Reader],
 ) -> None:
-    for section, names in (("databases", databases), ("workers", workers)):
+    owners: dict[str, str] = {}
+    for kind, names in (("database", databases), ("worker", workers), ("reader", readers)):
         for name in names:
+            at = place.at(f"{kind}s").at(name)
             if name in RESERVED:
-                raise place.at(section).at(name).error(f"the name {shown(name)} is reserved")
+                raise at.error(f"the name {shown(name)} is reserved")
+            if name in owners:
+                raise at.error(
+                    f"{shown(name)} is already the name of a {owners[name]}", hint="rename one"
+                )
+            owners[name] = kind
     for name, worker in workers.items():
-        at = place.at("workers").at(name)
-        if name in databases:
-            raise at.error(f"{shown(name)} is already the name of a database", hint="rename one")
         role = worker.role
-        if role in RESERVED or (role != name and (role in databases or role in workers)):
-            # A fault's scope may be a role or a node: it must be clear which.
-            raise at.at("role").error(f"{shown(role)} is already the name of something else")
+        if role in RESERVED or (role != name and role in owners):
+            # A fault's scope may be a role, a node or a reader: it must be clear which.
+            raise (
+                place.at("workers")
+                .at(name)
+                .at("role")
+                .error(f"{shown(role)} is already the name of something else")
+            )

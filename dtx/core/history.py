@@ -100,6 +100,37 @@ class Completed(Entry, frozen=True, kw_only=True, tag="complete"):
     detail: str = ""
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one participant said in a read: its value at some moment from `asked_ns` to `answered_ns`.
+
+    `added` and `removed` are the difference between the transactions that it says are in the value and those of
+    the last answer that this reader recorded of it, so that a history does not grow with its square. `pending`
+    are all those that it marks as not final.
+    """
+
+    participant: str
+    asked_ns: int
+    answered_ns: int
+    value: int
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+
+
+class Read(Entry, frozen=True, kw_only=True, tag="read", omit_defaults=True):
+    """Reader `reader` ended a read at `at_ns`: every participant asked in turn, or all up to an error.
+
+    `error` says in words why the next one gave no answer. `skipped` reads were due since the reader's last one,
+    while that was under way, and were never begun.
+    """
+
+    reader: str
+    began_ns: int
+    answers: tuple[Answer, ...] = ()
+    skipped: int = 0
+    error: str = ""
+
+
 class LinkEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """What the kernel counted on one link while a fault was on.
 
@@ -189,5 +220,5 @@ class QuietEvent(Entry, frozen=True, kw_only=True, tag="quiet"):
 
 
 HistoryEntry = (
-    Clock | Phase | Invoked | Accepted | Completed | FaultEvent | ProcessEvent | QuietEvent
+    Clock | Phase | Invoked | Accepted | Completed | Read | FaultEvent | ProcessEvent | QuietEvent
 )

@@ -25,7 +25,6 @@ class Shape(StrEnum):
     MESSAGES = "messages"
     APPLIED = "applied"
     STATE = "state"
-    READS = "reads"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -153,7 +153,7 @@ class Nodes(Protocol):
         """Return all nodes: databases, then workers."""
 
     def links_of(self, node: str) -> Sequence[str]:
-        """Return the links that begin or end at the node."""
+        """Return the links that begin or end at the node and carry transactions: not those of readers."""
 
     def kill(self, node: str) -> Death:
         """SIGKILL the whole tree until nothing of it is left."""

@@ -100,6 +100,35 @@ class WindowCoverage(msgspec.Struct, frozen=True, kw_only=True):
     applied_at_injection: dict[str, int] = {}
 
 
+class ReaderSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one reader saw: counts of reads, and of the transactions that they concern.
+
+    `reads` were answered by all participants, `failed` were not (`errors`: words -> how many, the most frequent
+    first), `skipped` were due while another was under way. Where `is_joined` is False, the answers do not say which
+    transactions are in the values, or the rows were not read: then only sums are known. `unmarked` are the dirty
+    reads in which no answer marked the transaction as not final. `low` and `high` are by how much wrong sums are
+    off `total`, the least and the most.
+    """
+
+    reader: str
+    reads: int
+    failed: int = 0
+    skipped: int = 0
+    errors: dict[str, int] = {}
+    is_joined: bool = True
+    dirty: int = 0
+    unmarked: int = 0
+    dirty_transactions: int = 0
+    fractured: int = 0
+    fractured_transactions: int = 0
+    went_back: int = 0
+    went_back_transactions: int = 0
+    total: int | None = None
+    wrong_sums: int = 0
+    low: int = 0
+    high: int = 0
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Operations by outcome, and how unknown ones were closed from the participants' rows.
 
@@ -132,6 +161,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     latency: dict[str, LatencySummary]
     converged_after_s: float | None
     omitted: tuple[Omission, ...] = ()
+    readers: tuple[ReaderSummary, ...] = ()
     stories: dict[str, tuple[StoryLine, ...]] = {}
     errors: tuple[str, ...] = ()
 

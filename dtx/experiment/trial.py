@@ -39,6 +39,7 @@ from dtx.targets.environment import Environment
 from dtx.workload.driver import Driver
 from dtx.workload.generators import Transaction
 from dtx.workload.outcomes import ask_outcomes
+from dtx.workload.readers import ReadingClient
 
 WARM_UP_TRANSACTIONS = 10
 WARM_UP_WITHIN_S = 10.0
@@ -103,6 +104,10 @@ class Trial:
             environment.client_url,
             record,
             seed=self._plan.seed,
+            readers=[
+                ReadingClient(reader, environment.resolver(reader.name), record)
+                for reader in environment.system.readers.values()
+            ],
         )
         with (
             driver,
@@ -142,6 +147,7 @@ class Trial:
         began_ns = record.phase(PhaseName.MAIN)
         yield PhaseStarted(phase=PhaseName.MAIN, within_s=self._plan.duration_s)
         driver.start(rate=self._plan.rate, duration_s=self._plan.duration_s, start_ns=began_ns)
+        driver.start_reading(began_ns)
         nemesis.start(began_ns)
         over = Deadline(began_ns + int(self._plan.duration_s * 1e9))
         while not over.is_over:
@@ -172,6 +178,7 @@ class Trial:
                 record.append(seen)
             else:
                 yield self._tick(PhaseName.RECOVERY, began_ns, record, driver, waiting_for=seen)
+        driver.stop_reading()
         driver.finish(Deadline.after(0))
         watch.ask_the_rest()
         record.phase(PhaseName.OBSERVE)

@@ -1,13 +1,23 @@
 """One system on a page: what runs, who talks to whom, what it claims, and what can be chosen."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from dtx.config.model import CLIENT, Contract, Invariant, Query, System, Variant, Worker
+from dtx.config.model import (
+    CLIENT,
+    Contract,
+    Invariant,
+    Isolation,
+    Query,
+    Reader,
+    System,
+    Variant,
+    Worker,
+)
 from dtx.config.template import written
 from dtx.report import colours
 from dtx.report.tables import listing
@@ -44,6 +54,10 @@ def system_document(system: System, variant: str | None = None) -> dict[str, Any
         },
         "links": [link.name for link in system.links],
         "participants": _participants(system),
+        "readers": {
+            name: [question.participant for question in reader.questions]
+            for name, reader in system.readers.items()
+        },
         "contract": {
             "claims": list(_claims(system.contract)),
             "invariants": [invariant.name for invariant in system.contract.invariants],
@@ -70,7 +84,7 @@ def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
     if variant is not None:
         yield from _chosen(system.variants[variant])
     yield _heading("Who talks to whom")
-    for source in (CLIENT, *system.nodes):
+    for source in (CLIENT, *system.nodes, *system.readers):
         to = [link.destination for link in system.links if link.source == source]
         if to:
             yield Text(f"  {source} -> {', '.join(to)}")
@@ -91,6 +105,7 @@ def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
     yield Text(f"  {request.method}, fields {fields or 'none'}")
     for name, amount in _participants(system).items():
         yield Text(f"  leaves {amount} at {name}")
+    yield from _readers(system.readers.values())
     yield from _contract(system.contract)
     yield from _offers(system)
 
@@ -102,6 +117,18 @@ def _chosen(variant: Variant) -> Iterator[RenderableType]:
         yield Text(f"  bug: {clean(variant.bug)}")
     yield Text(f"  breaks: {', '.join(variant.breaks)}")
     yield Text(f"  exposed by: {clean(', '.join(variant.exposed_by))}")
+
+
+def _readers(readers: Iterable[Reader]) -> Iterator[RenderableType]:
+    for reader in readers:
+        yield _heading(f"Reader {reader.name}")
+        parts = ", ".join(
+            f"{question.participant}{'' if question.seen else ' (sum only)'}"
+            for question in reader.questions
+        )
+        yield Text(f"  reads {parts} every {reader.every_s:g} s")
+        if reader.total is not None:
+            yield Text(f"  the values must add up to {reader.total}")
 
 
 def _contract(contract: Contract) -> Iterator[RenderableType]:
@@ -137,6 +164,8 @@ def _claims(contract: Contract) -> Iterator[str]:
         "compensating: undone in reverse order": contract.is_compensating,
     }
     yield from (words for words, is_claimed in claims.items() if is_claimed)
+    if contract.isolation is not Isolation.NONE:
+        yield f"isolation: {contract.isolation.value}"
     if contract.converges_within_s is not None:
         yield f"converges: quiet within {contract.converges_within_s:g} s after healing"
 

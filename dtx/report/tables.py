@@ -19,6 +19,7 @@ _UNITS: Final[Mapping[str, str]] = {
     "exactly-once": "steps",
     "compensation": "undone steps",
     "conservation": "values compared",
+    "isolation": "reads",
     "convergence": "transactions",
     "residue": "counts",
     "death": "processes with a recorded change",

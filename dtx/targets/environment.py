@@ -112,7 +112,17 @@ class Environment:
 
     def client_url(self, reference: Reference) -> str:
         """Resolve a reference as the submitting client sees it, through its link."""
-        return self._field(reference, self.links.address(f"{CLIENT}->{reference.name}"))
+        return self.resolver(CLIENT)(reference)
+
+    def resolver(self, source: str) -> Callable[[Reference], str]:
+        """Return what resolves references as a worker, the client or a reader sees them, through its links."""
+
+        def resolve(reference: Reference) -> str:
+            if reference.name == source:
+                return self._field(reference, self._address(source))
+            return self._field(reference, self.links.address(f"{source}->{reference.name}"))
+
+        return resolve
 
     def dead_servers(self) -> list[str]:
         """Return servers that no fault may kill and that are dead: Toxiproxy."""
@@ -165,7 +175,7 @@ class Environment:
                 scope=self._scope,
                 port=free_port() if worker.has_http else None,
                 crash_file=crash / f"{name}.json",
-                resolve=self._resolver(name),
+                resolve=self.resolver(name),
                 logs=self._logs,
             )
         self.crash_points = CrashFiles({n: w.crash_file for n, w in self._workers.items()})
@@ -177,14 +187,6 @@ class Environment:
         target.reset()
 
     # References
-
-    def _resolver(self, source: str) -> Callable[[Reference], str]:
-        def resolve(reference: Reference) -> str:
-            if reference.name == source:
-                return self._field(reference, self._address(source))
-            return self._field(reference, self.links.address(f"{source}->{reference.name}"))
-
-        return resolve
 
     def _has_address(self, node: str) -> bool:
         return node in self._databases or self._workers[node].address is not None

@@ -31,8 +31,13 @@ class NodeTrees:
         return self._system.nodes
 
     def links_of(self, node: str) -> Sequence[str]:
-        """Return the links that begin or end at the node."""
-        return [link.name for link in self._system.links if node in (link.source, link.destination)]
+        """Return the links that begin or end at the node, but for readers': these prove nothing of a transaction."""
+        system = self._system
+        return [
+            link.name
+            for link in system.links
+            if node in (link.source, link.destination) and link.source not in system.readers
+        ]
 
     def kill(self, node: str) -> Death:
         """SIGKILL the node's whole tree."""

@@ -15,6 +15,7 @@ from dtx.verify.closure import count_operations
 from dtx.verify.coverage import measure_coverage
 from dtx.verify.latency import summarise_latency
 from dtx.verify.ledger import Ledger, build_ledger
+from dtx.verify.reading import summarise_reads
 from dtx.verify.registry import CHECKERS
 from dtx.verify.story import Logs, tell_stories
 from dtx.verify.words import count, listed
@@ -77,6 +78,7 @@ def judge(
         converged_after_s=(
             timeline.quiet.waited_s if timeline.quiet and timeline.quiet.is_quiet else None
         ),
+        readers=summarise_reads(ledger),
         stories=tell_stories(
             ledger, logs, {f.tx for check in checks for f in check.findings if f.tx is not None}
         ),

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dtx.config.model import Client, Contract, System
-from dtx.core.history import HistoryEntry
+from dtx.config.model import Client, Contract, Reader, System
+from dtx.core.history import HistoryEntry, Read
 from dtx.core.observation import EffectRow, PendingRow
 from dtx.core.run_folder import Observations, Plan
 from dtx.verify.effects import StepTally, tally_effects
@@ -26,6 +26,8 @@ class Ledger:
         present: tx -> those of its parties where a step of it stands.
         rows, tallies: effect rows by tx, also of transactions that nobody submitted.
         pending: rows by tx of what a participant still had open at the end.
+        readers: the reading clients, by name.
+        reads: what they recorded, in order.
         has_observations: whether the run came so far that all rows were read.
     """
 
@@ -39,6 +41,8 @@ class Ledger:
     rows: Mapping[str, Sequence[EffectRow]]
     tallies: Mapping[str, Sequence[StepTally]]
     pending: Mapping[str, Sequence[PendingRow]]
+    readers: Mapping[str, Reader]
+    reads: Sequence[Read]
     observations: Observations
     has_observations: bool
 
@@ -92,6 +96,8 @@ def build_ledger(
         rows=effects.rows,
         tallies=effects.tallies,
         pending=_by_tx(seen.pending),
+        readers=system.readers,
+        reads=[entry for entry in history if isinstance(entry, Read)],
         observations=seen,
         has_observations=observations is not None,
     )

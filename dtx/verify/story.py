@@ -50,7 +50,12 @@ def _log_lines(logs: Logs, transactions: Collection[str]) -> dict[str, list[_Lin
 
 
 def _tell(ledger: Ledger, tx: str, from_logs: Sequence[_Line]) -> tuple[StoryLine, ...]:
-    own = [*_client_lines(ledger, tx), *from_logs, *_database_lines(ledger, tx)]
+    own = [
+        *_client_lines(ledger, tx),
+        *from_logs,
+        *_database_lines(ledger, tx),
+        *_reader_lines(ledger, tx),
+    ]
     begin_ns = min((line.at_ns for line in own), default=ledger.timeline.begin_ns)
     end_ns = max((line.at_ns for line in own), default=ledger.timeline.end_ns)
     around = _circumstances(ledger, tx, begin_ns, end_ns)
@@ -85,6 +90,20 @@ def _database_lines(ledger: Ledger, tx: str) -> Iterator[_Line]:
         at_ns = ledger.timeline.from_wall(row.at_ns)
         if at_ns is not None:
             yield _Line(at_ns=at_ns, who=row.participant, what=effect_words(row))
+
+
+def _reader_lines(ledger: Ledger, tx: str) -> Iterator[_Line]:
+    for read in ledger.reads:
+        for sees, names in (
+            ("sees it", [a.participant for a in read.answers if tx in a.added]),
+            ("no longer sees it", [a.participant for a in read.answers if tx in a.removed]),
+        ):
+            if names:
+                yield _Line(at_ns=read.at_ns, who=read.reader, what=f"{sees} at {_joined(names)}")
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
 
 def _circumstances(ledger: Ledger, tx: str, begin_ns: int, end_ns: int) -> Iterator[_Line]:

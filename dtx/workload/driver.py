@@ -11,10 +11,10 @@ import math
 import resource
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import aiohttp
 
@@ -24,6 +24,7 @@ from dtx.core.errors import InternalError
 from dtx.core.history import Outcome
 from dtx.core.ports import InFlight, Recorder
 from dtx.workload.generators import Transaction, transaction
+from dtx.workload.readers import ReadingClient
 from dtx.workload.rendering import Resolve
 from dtx.workload.session import open_session
 from dtx.workload.submitter import Submitter
@@ -49,7 +50,7 @@ class _Open:
 
 
 class Driver:
-    """Submits transactions from a thread of its own; a context manager.
+    """Submits transactions, and lets readers read, in a thread of its own; a context manager.
 
     On leaving, transactions that are still open end as `info`. Methods are called from one thread.
     """
@@ -61,6 +62,7 @@ class Driver:
         recorder: Recorder,
         *,
         seed: int,
+        readers: Sequence[ReadingClient] = (),
         max_in_flight: int = MAX_IN_FLIGHT,
     ) -> None:
         """Prepare a driver.
@@ -70,11 +72,14 @@ class Driver:
             resolve: references to nodes -> addresses as the client must use them, the proxies'.
             recorder: takes the history, from the driver's thread.
             seed: of the transactions' fields.
+            readers: read from `start_reading` to `stop_reading`.
             max_in_flight: a transaction beyond it is not sent and ends as `fail`.
         """
         self._client = client
         self._submitter = Submitter(client, resolve, recorder)
         self._seed = seed
+        self._readers = tuple(readers)
+        self._reading: list[asyncio.Task[NoReturn]] = []
         self._max_in_flight = max_in_flight
         self._open = _Open()
         self._last_number = 0
@@ -133,16 +138,24 @@ class Driver:
         """Submit as `start` does, and return once the last one has started."""
         self.start(rate=rate, duration_s=duration_s, start_ns=start_ns).result()
 
+    def start_reading(self, start_ns: int) -> None:
+        """Let every reader begin at `start_ns`, on the monotonic clock."""
+        self._call(self._start_reading(start_ns)).result()
+
+    def stop_reading(self) -> None:
+        """End the readers; a read that is under way is given up."""
+        self._call(self._stop_reading()).result()
+
     def finish(self, deadline: Deadline) -> int:
         """Wait for the open transactions; those left at the deadline end as `info`. Return how many were left.
 
         Raises:
-            InternalError: a transaction could not be recorded.
+            InternalError: a transaction or a read could not be recorded.
         """
         left = self._call(self._finish(deadline)).result()
         if self._defects:
             raise InternalError(
-                f"clients: {len(self._defects)} transactions could not be recorded"
+                f"clients: {len(self._defects)} transactions or readers could not be recorded"
             ) from self._defects[0]
         return left
 
@@ -163,6 +176,7 @@ class Driver:
         async with open_session(timeout_s=self._client.timeout_s) as self._session:
             self._ready.set_result(None)
             await self._stop.wait()
+            await self._stop_reading()
             await self._finish(Deadline.after(0))
 
     async def _warm_up(self, count: int, deadline: Deadline) -> int:
@@ -204,6 +218,20 @@ class Driver:
         if not task.cancelled() and (error := task.exception()):
             self._defects.append(error)
             _log.error("a transaction could not be recorded", exc_info=error)
+
+    async def _start_reading(self, start_ns: int) -> None:
+        self._reading = [
+            asyncio.create_task(reader.read_on(self._session, start_ns)) for reader in self._readers
+        ]
+
+    async def _stop_reading(self) -> None:
+        reading, self._reading = self._reading, []
+        for task in reading:
+            task.cancel()
+        for ended in await asyncio.gather(*reading, return_exceptions=True):
+            if not isinstance(ended, asyncio.CancelledError):
+                self._defects.append(ended)
+                _log.error("a reader ended by itself", exc_info=ended)
 
     async def _finish(self, deadline: Deadline) -> int:
         if not self._open.tasks:

@@ -4,7 +4,7 @@ Times are seconds after the main phase began. A `RunBuilder` starts as a run tha
 faults; `commit`, `refuse` and `lose` add whole transactions that are right, the finer methods plant what is not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,12 +16,15 @@ from dtx.config.model import (
     Expression,
     Invariant,
     Query,
+    Reader,
+    ReaderQuestion,
     Request,
     System,
     Template,
 )
 from dtx.core.history import (
     Accepted,
+    Answer,
     Clock,
     Completed,
     FaultEvent,
@@ -37,6 +40,7 @@ from dtx.core.history import (
     ProcessChange,
     ProcessEvent,
     QuietEvent,
+    Read,
 )
 from dtx.core.observation import (
     Effect,
@@ -113,7 +117,9 @@ PARTICIPANTS: Mapping[str, Expression] = {
 
 
 def make_system(
-    contract: Contract, participants: Mapping[str, Expression] = PARTICIPANTS
+    contract: Contract,
+    participants: Mapping[str, Expression] = PARTICIPANTS,
+    readers: Mapping[str, Reader] | None = None,
 ) -> System:
     """Return the order system: three databases, one participant each."""
     return System(
@@ -138,6 +144,34 @@ def make_system(
         workloads=(),
         options={},
         tables={},
+        readers=readers or {},
+    )
+
+
+SUMS = "sums"
+"""The name of the reader, unless a test names another."""
+
+
+def make_reader(
+    *participants: str, name: str = SUMS, total: int | None = None, has_seen: bool = True
+) -> Reader:
+    """Return a reader that asks the participants in turn."""
+    request = Request(method="GET", url=Template(parts=("http://127.0.0.1/sum",)), json=None)
+    return Reader(
+        name=name,
+        every_s=0.1,
+        timeout_s=1.0,
+        questions=tuple(
+            ReaderQuestion(
+                participant=participant,
+                request=request,
+                value="total",
+                seen="seen" if has_seen else None,
+                pending=None,
+            )
+            for participant in participants
+        ),
+        total=total,
     )
 
 
@@ -249,6 +283,8 @@ class RunBuilder:
     outcomes: list[OutcomeRow] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     logs: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    readers: dict[str, Reader] = field(default_factory=dict)
+    last_seen: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     windows: list[Window] = field(default_factory=list)
     omitted: tuple[Omission, ...] = ()
     quiet: QuietEvent | None = field(
@@ -380,6 +416,45 @@ class RunBuilder:
                 for key, value in values.items()
             )
 
+    def read(
+        self,
+        at_s: float,
+        seen: Mapping[str, Collection[str]],
+        *,
+        values: Mapping[str, int] | None = None,
+        pending: Collection[str] = (),
+        name: str = SUMS,
+        error: str = "",
+        skipped: int = 0,
+    ) -> None:
+        """A reader asks the participants at one moment, later than its reads before; each lists what it has seen."""
+        answers: list[Answer] = []
+        for participant, names in seen.items():
+            now = frozenset(names)
+            last = self.last_seen.get((name, participant), frozenset())
+            self.last_seen[name, participant] = now
+            answers.append(
+                Answer(
+                    participant=participant,
+                    asked_ns=mono(at_s),
+                    answered_ns=mono(at_s),
+                    value=(values or {}).get(participant, 0),
+                    added=tuple(sorted(now - last)),
+                    removed=tuple(sorted(last - now)),
+                    pending=tuple(pending),
+                )
+            )
+        self.history.append(
+            Read(
+                at_ns=mono(at_s),
+                reader=name,
+                began_ns=mono(at_s),
+                answers=tuple(answers),
+                skipped=skipped,
+                error=error,
+            )
+        )
+
     def process(self, node: str, change: ProcessChange, at_s: float, detail: str = "") -> None:
         """Something happens to a worker or a target."""
         self.history.append(ProcessEvent(at_ns=mono(at_s), node=node, change=change, detail=detail))
@@ -500,7 +575,7 @@ class RunBuilder:
         """Judge what was built."""
         return judge(
             make_plan(self.windows, self.omitted),
-            make_system(self.contract, self.participants),
+            make_system(self.contract, self.participants, self.readers),
             self.entries(),
             self.observations(),
             self.logs,

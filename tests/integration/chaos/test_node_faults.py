@@ -55,7 +55,7 @@ def session(stage: Stage, *, through_link: bool = True) -> Iterator["psycopg.Con
     """Give a session of the system, as its worker has one: through the link, and not by the harness's name."""
     url = stage.environment.url(DATABASE_URL)
     if through_link:
-        url = stage.environment._resolver("till")(DATABASE_URL)
+        url = stage.environment.resolver("till")(DATABASE_URL)
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         yield connection
 

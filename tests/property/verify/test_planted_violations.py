@@ -1,6 +1,6 @@
 """A correct run with one planted violation is convicted by exactly the checker that names it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtx.core.history import Outcome, ProcessChange
+from dtx.config.model import Isolation
+from dtx.core.history import Completed, Outcome, ProcessChange
 from dtx.core.observation import Effect, ResidueRow
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
@@ -28,7 +29,9 @@ from tests.support.histories import (
     STOCK,
     RunBuilder,
     check_of,
+    make_reader,
     mono,
+    wall,
 )
 
 KINDS = ("commit", "commit-unknown", "refuse", "refuse-unknown", "refuse-at-once", "lose", "open")
@@ -67,6 +70,8 @@ def cases(draw: st.DrawFn) -> Case:
         _add(run, f"t{index + 1:04d}", kind, draw(st.integers(-150, 900)) / 100)
     for index, proof in enumerate(draw(st.lists(st.sampled_from(list(Proof)), max_size=3))):
         run.fault(proof, 1.0 + index, 1.5 + index, **FAULTS[proof])  # type: ignore[arg-type]
+    moments = draw(st.lists(st.integers(-100, 1100), max_size=6, unique=True))
+    _listen(run, sorted({0.65, *(moment / 100 for moment in moments)}))
     order = draw(st.randoms(use_true_random=False))
     order.shuffle(run.effects)
     return Case(run=run, pick=draw(st.integers(0, 800)))
@@ -85,6 +90,20 @@ def _add(run: RunBuilder, tx: str, kind: str, at_s: float) -> None:
             run.lose(tx, at_s)
         case _:
             run.submit(tx, at_s)
+
+
+def _listen(run: RunBuilder, moments: Sequence[float]) -> None:
+    """A reader sees what is there at each moment; what is not at its end by then is marked."""
+    run.claim(isolation=Isolation.SEMANTIC_LOCK)
+    run.readers["sums"] = make_reader(*STEPS)
+    for at_s in moments:
+        seen: dict[str, set[str]] = {participant: set() for participant in STEPS}
+        for row in run.effects:
+            if row.at_ns is not None and row.at_ns <= wall(at_s):
+                change = seen[row.participant]
+                (change.add if row.effect is Effect.APPLIED else change.discard)(row.tx)
+        ended = {e.tx for e in run.history if isinstance(e, Completed) and e.at_ns <= mono(at_s)}
+        run.read(at_s, seen, pending=sorted(set().union(*seen.values()) - ended))
 
 
 def _partial(case: Case) -> None:
@@ -167,6 +186,14 @@ def _left_over(case: Case) -> None:
     case.run.residue.append(ResidueRow(participant=PAYMENTS, name="x", count=case.pick + 1))
 
 
+def _seen_and_undone(case: Case) -> None:
+    case.run.claim(isolation=Isolation.SEMANTIC_LOCK)
+    case.run.readers["other"] = make_reader(PAYMENTS, INVENTORY, name="other")
+    case.run.refuse(case.victim(), case.at_s())
+    seen = {PAYMENTS: {case.victim()}, INVENTORY: set[str]()}
+    case.run.read(case.at_s() + 0.15, seen, name="other")
+
+
 def _died(case: Case) -> None:
     # Later than every window and the time that a notice may take.
     case.run.process("payments", ProcessChange.DIED, 6.0 + case.pick / 1000)
@@ -192,6 +219,7 @@ PLANTS: dict[Callable[[Case], None], str] = {
     _stock_lost: "conservation",
     _frozen: "convergence",
     _left_over: "residue",
+    _seen_and_undone: "isolation",
     _died: "death",
     _in_vain: "vacuity",
 }

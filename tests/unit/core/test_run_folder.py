@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from dtx.core.errors import RecordError
-from dtx.core.history import Completed, HistoryEntry, Invoked, Outcome, Phase, PhaseName
+from dtx.core.history import (
+    Answer,
+    Completed,
+    HistoryEntry,
+    Invoked,
+    Outcome,
+    Phase,
+    PhaseName,
+    Read,
+)
 from dtx.core.observation import Effect, EffectRow, ResidueRow
 from dtx.core.run_folder import SCHEMA, Observations, Plan, RunFolder
 from dtx.core.schedule import Schedule
@@ -13,6 +22,13 @@ from dtx.core.schedule import Schedule
 ENTRIES: tuple[HistoryEntry, ...] = (
     Phase(at_ns=1, name=PhaseName.MAIN),
     Invoked(at_ns=2, tx="t1", process=0, intended_ns=2, value={"sku": "pear", "quantity": 2}),
+    Read(
+        at_ns=3,
+        reader="sums",
+        began_ns=2,
+        answers=(Answer(participant="a-db", asked_ns=2, answered_ns=3, value=-7, added=("t1",)),),
+        error="b-db: HTTP 500",
+    ),
     Completed(at_ns=3, tx="t1", process=0, outcome=Outcome.OK, status=201),
 )
 OBSERVATIONS = Observations(
