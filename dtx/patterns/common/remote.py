@@ -1,5 +1,6 @@
 """Asking another worker over HTTP, where no answer means that nothing is known."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,7 +50,7 @@ class Remote:
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, url: str, body: dict[str, Any]) -> Answer | None:
+    async def ask(self, url: str, body: Mapping[str, Any]) -> Answer | None:
         """POST `body` once; return the answer, or None if its outcome is unknown.
 
         Unknown is everything but an answer in our own words: no connection, no reply in time, a broken reply,

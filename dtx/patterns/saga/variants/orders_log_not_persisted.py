@@ -2,14 +2,21 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from dtx.patterns.common.crash_points import crash_point
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.narration import tell
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
+from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.orders import own_database, participants, routes
-from dtx.patterns.saga.saga_log import Order, Saga, State
+from dtx.patterns.saga.definition import STARTED, State
+from dtx.patterns.saga.face import routes
+from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
+from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.recovery import Recovery
+from dtx.patterns.saga.saga_log import Saga
 
 _PLACE = """
     insert into orders (tx, customer, sku, quantity, price)
@@ -29,40 +36,33 @@ class MemoryLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._unfinished: dict[str, Saga] = {}
+        self._unfinished: dict[str, Saga[Order]] = {}
 
-    async def start(self, order: Order) -> bool:
+    async def start(self, data: Order) -> bool:
         """Store the order as PENDING; return False if `tx` is there already."""
-        crash_point("before-log-started", order.tx)
-        parameters = {
-            "tx": order.tx,
-            "customer": order.customer,
-            "sku": order.sku,
-            "quantity": order.quantity,
-            "price": order.price,
-        }
-        is_new = await self._database.execute(_PLACE, parameters) == 1
+        crash_point("before-log-started", data.tx)
+        is_new = await self._database.execute(_PLACE, msgspec.structs.asdict(data)) == 1
         if is_new:
-            self._unfinished[order.tx] = Saga(order=order, state=State.STARTED)
-        crash_point("after-log-started", order.tx)
+            self._unfinished[data.tx] = Saga(data=data, state=STARTED)
+        crash_point("after-log-started", data.tx)
         return is_new
 
-    async def move(self, saga: Saga, new: State, why: str) -> Saga | None:
+    async def move(self, saga: Saga[Order], new: State, why: str) -> Saga[Order] | None:
         """Remember the new state; only an end is stored, with its order."""
         crash_point(f"before-log-{new.lower()}", saga.tx)
-        if new is State.CONFIRMED:
+        if new == ORDER_SAGA.confirmed:
             await self._database.execute(_CONFIRM, {"tx": saga.tx})
-        elif new is State.REJECTED:
+        elif new == ORDER_SAGA.rejected:
             await self._database.execute(_REJECT, {"tx": saga.tx})
         moved = replace(saga, state=new)
         self._unfinished[saga.tx] = moved
-        if moved.is_over:
+        if ORDER_SAGA.is_over(new):
             del self._unfinished[saga.tx]
         crash_point(f"after-log-{new.lower()}", saga.tx)
         tell(saga.tx, f"saga is {new}: {why}")
         return moved
 
-    async def load(self, tx: str) -> Saga | None:
+    async def load(self, tx: str) -> Saga[Order] | None:
         """Return the saga if this process remembers it, else what its order says."""
         if tx in self._unfinished:
             return self._unfinished[tx]
@@ -71,13 +71,13 @@ class MemoryLog:
             return None
         customer, sku, quantity, price, status = rows[0]
         order = Order(tx=tx, customer=customer, sku=sku, quantity=quantity, price=price)
-        return Saga(order=order, state=State.STARTED if status == "PENDING" else State(status))
+        return Saga(data=order, state=STARTED if status == "PENDING" else status)
 
-    async def unfinished(self) -> list[Saga]:
+    async def unfinished(self) -> list[Saga[Order]]:
         """Return what this process remembers: nothing, after a crash."""
         return list(self._unfinished.values())
 
-    async def mark_stuck(self, saga: Saga) -> None:
+    async def mark_stuck(self, saga: Saga[Order]) -> None:
         """Nothing is stored that an operator could see."""
 
 
@@ -85,8 +85,9 @@ def main() -> None:
     """Run the worker."""
     database = own_database()
     remote = Remote()
-    coordinator = Coordinator(MemoryLog(database), participants(remote))
-    serve(database, routes(coordinator, database), remote, coordinator)
+    coordinator = Coordinator(ORDER_SAGA, MemoryLog(database), Asker(participants(remote)))
+    face = routes(ORDER_SAGA, coordinator, database)
+    serve(database, face, remote, coordinator, Recovery(coordinator))
 
 
 if __name__ == "__main__":

@@ -3,22 +3,26 @@
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
+from dtx.patterns.saga.asking import Asked, Asker
 from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.orders import own_database, participants, routes
-from dtx.patterns.saga.participants import Participants, Request
-from dtx.patterns.saga.saga_log import Order, SagaLog
+from dtx.patterns.saga.definition import Request
+from dtx.patterns.saga.face import routes
+from dtx.patterns.saga.order_saga import DEBIT, ORDER_SAGA
+from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.recovery import Recovery
+from dtx.patterns.saga.saga_log import SagaLog
 
 
 class HastyParticipants:
     """Takes silence for a refusal when it asks for a debit, so that nobody thinks of a refund."""
 
-    def __init__(self, participants: Participants) -> None:
+    def __init__(self, participants: Asked) -> None:
         self._participants = participants
 
-    async def ask(self, request: Request, order: Order) -> Answer | None:
+    async def ask(self, request: Request) -> Answer | None:
         """Ask once; a debit is always answered."""
-        answer = await self._participants.ask(request, order)
-        if answer is None and request is Request.DEBIT:
+        answer = await self._participants.ask(request)
+        if answer is None and request.name == DEBIT.action:
             return Answer.REFUSED
         return answer
 
@@ -27,8 +31,10 @@ def main() -> None:
     """Run the worker."""
     database = own_database()
     remote = Remote()
-    coordinator = Coordinator(SagaLog(database), HastyParticipants(participants(remote)))
-    serve(database, routes(coordinator, database), remote, coordinator)
+    asker = Asker(HastyParticipants(participants(remote)))
+    coordinator = Coordinator(ORDER_SAGA, SagaLog(ORDER_SAGA, database), asker)
+    face = routes(ORDER_SAGA, coordinator, database)
+    serve(database, face, remote, coordinator, Recovery(coordinator))
 
 
 if __name__ == "__main__":
