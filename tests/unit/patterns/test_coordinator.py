@@ -150,9 +150,7 @@ def test_compensations_are_asked_in_reverse_order_of_actions() -> None:
         ("REJECTED", []),
     ],
 )
-def test_what_follows_depends_on_the_committed_state_alone(
-    state: State, asked: list[str]
-) -> None:
+def test_what_follows_depends_on_the_committed_state_alone(state: State, asked: list[str]) -> None:
     participants = ScriptedParticipants(
         debit=[Answer.DONE], reserve=[Answer.DONE], release=[Answer.EMPTY], refund=[Answer.UNDONE]
     )
