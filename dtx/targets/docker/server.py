@@ -16,11 +16,10 @@ OUTPUT_LINES = 32
 
 DEATH_WITHIN_S = 20
 STOPPED_WITHIN_S = 5.0
-_PORT_FREED_WITHIN_S = 5.0
 
 
 class DockerServer:
-    """A `ServerProcess` in a container whose published port is fixed for the container's life."""
+    """A `ServerProcess` in a container on the host's network; its port is fixed for the container's life."""
 
     def __init__(self, engine: Engine, *, name: str, container: str, address: Address) -> None:
         self._engine = engine
@@ -100,20 +99,8 @@ class DockerServer:
         Raises:
             ProvisionError: the engine can't start it.
         """
-        give_up_at = time.monotonic() + _PORT_FREED_WITHIN_S
-        while True:
-            try:
-                self._engine.api.start(self._container)
-            except ENGINE_ERRORS as error:
-                # The engine may answer "dead" a moment before it gives the published port back.
-                if is_port_clash(error) and time.monotonic() < give_up_at:
-                    time.sleep(0.05)
-                    continue
-                raise ProvisionError(
-                    f"can't start {self._name} again: {explain(error)}",
-                    hint=f"{self._address} must be free",
-                ) from error
-            return
+        with engine_errors_as(f"can't start {self._name} again"):
+            self._engine.api.start(self._container)
 
     def is_alive(self) -> bool:
         """Whether its first process runs; False if the container is gone.
@@ -186,12 +173,6 @@ class DockerServer:
     def _end(self) -> str:
         status = self._engine.api.inspect_container(self._container)["State"]["ExitCode"]
         return f"was dead already, exit status {status}; last output:\n{self.last_output()}"
-
-
-def is_port_clash(error: Exception) -> bool:
-    """Whether a start failed because somebody listens on the published port."""
-    text = str(error)
-    return "address already in use" in text or "port is already allocated" in text
 
 
 def _is_not_running(error: APIError) -> bool:

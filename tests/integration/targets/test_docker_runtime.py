@@ -14,13 +14,12 @@ import pytest
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.exit_codes import ExitCode
-from dtx.targets.docker import server as docker_server
 from dtx.targets.docker import sweep as docker_sweep
 from dtx.targets.docker.cluster import DATA
 from dtx.targets.docker.engine import Engine, connect
 from dtx.targets.docker.images import POSTGRES, TOXIPROXY, require_images, resolve_image
 from dtx.targets.docker.runtime import DockerRuntime
-from dtx.targets.loopback import free_port
+from dtx.targets.postgres import PostgresTarget
 from dtx.targets.runtime import RUN_LABEL, RunScope
 
 from .docker_here import require_docker
@@ -52,8 +51,15 @@ def containers_of(engine: Engine, run_id: str) -> list[dict[str, Any]]:
     return list(engine.api.containers(all=True, filters={"label": f"{RUN_LABEL}={run_id}"}))
 
 
-def networks_of(engine: Engine, run_id: str) -> list[dict[str, Any]]:
-    return list(engine.api.networks(filters={"label": f"{RUN_LABEL}={run_id}"}))
+def listening_addresses() -> set[str]:
+    """Return the local addresses of all listening TCP sockets, as the kernel writes them."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            local, _, state = line.split()[1:4]
+            if state == "0A":
+                found.add(local)
+    return found
 
 
 class TestDockerRuntime(RuntimeContract):
@@ -64,17 +70,15 @@ class TestDockerRuntime(RuntimeContract):
         runtime.close()
 
 
-def test_close_leaves_no_container_network_or_volume(
+def test_close_leaves_no_container_or_volume(
     runtime: DockerRuntime, scope: RunScope, engine: Engine
 ) -> None:
     volumes = engine.api.volumes()["Volumes"] or []
     runtime.launch_postgres("a-db")
     runtime.launch_toxiproxy()
     assert len(containers_of(engine, scope.run_id)) == 2
-    assert len(networks_of(engine, scope.run_id)) == 1
     runtime.close()
     assert containers_of(engine, scope.run_id) == []
-    assert networks_of(engine, scope.run_id) == []
     assert len(engine.api.volumes()["Volumes"] or []) <= len(volumes)
 
 
@@ -93,7 +97,6 @@ def test_close_during_launches_leaves_nothing(
     assert any(isinstance(error, ProvisionError) for error in errors)
     assert all(error is None or isinstance(error, ProvisionError) for error in errors)
     assert containers_of(engine, scope.run_id) == []
-    assert networks_of(engine, scope.run_id) == []
 
 
 def test_container_made_while_the_environment_is_closed_does_not_stay(
@@ -154,38 +157,28 @@ def test_paused_processes_are_all_stopped_on_this_machine_and_none_once_resumed(
     assert "T" not in states()
 
 
-def test_postgres_port_is_not_open_to_the_network(
-    runtime: DockerRuntime, scope: RunScope, engine: Engine
-) -> None:
-    runtime.launch_postgres("a-db")
-    (container,) = containers_of(engine, scope.run_id)
-    assert {port["IP"] for port in container["Ports"] if "IP" in port} == {"127.0.0.1"}
-
-
-def test_launch_takes_another_port_when_the_first_is_taken(
-    runtime: DockerRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = runtime.launch_postgres("a-db")
-    wait_for_queries(first)
-    ports = iter([first.address.port, free_port()])
-    monkeypatch.setattr("dtx.targets.docker.runtime.free_port", lambda: next(ports))
-    second = runtime.launch_postgres("b-db")
-    wait_for_queries(second)
-    assert second.address != first.address
-
-
-def test_start_on_a_port_that_somebody_took_names_the_address(
-    runtime: DockerRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(docker_server, "_PORT_FREED_WITHIN_S", 0.2)
+def test_servers_listen_on_loopback_only(runtime: DockerRuntime) -> None:
     server = runtime.launch_postgres("a-db")
-    server.kill()
-    taken = socket.create_server((server.address.host, server.address.port))
-    with taken, pytest.raises(ProvisionError) as raised:
-        server.start()
-    assert str(server.address) in raised.value.hint
-    server.start()
     wait_for_queries(server)
+    toxiproxy = runtime.launch_toxiproxy()
+    toxiproxy_get(toxiproxy, "/version")
+    for port in (server.address.port, toxiproxy.address.port):
+        assert {local for local in listening_addresses() if local.endswith(f":{port:04X}")} == {
+            f"0100007F:{port:04X}"
+        }
+
+
+def test_start_on_a_port_that_somebody_took_says_so(runtime: DockerRuntime) -> None:
+    target = PostgresTarget("a-db", runtime.launch_postgres("a-db"))
+    target.wait_ready(30)
+    target.server.kill()
+    address = target.server.address
+    with socket.create_server((address.host, address.port)):
+        target.server.start()
+        with pytest.raises(ProvisionError, match="Address already in use"):
+            target.wait_ready(5)
+    target.server.start()
+    target.wait_ready(30)
 
 
 def test_server_killed_while_it_wrote_its_lock_file_comes_back(
@@ -224,7 +217,7 @@ def test_sweep_removes_what_a_dead_harness_left(
 ) -> None:
     server = runtime.launch_postgres("a-db")
     assert scope.run_id in docker_sweep.runs_left(engine.socket)
-    assert docker_sweep.sweep(scope.run_id, engine.socket) == 2
+    assert docker_sweep.sweep(scope.run_id, engine.socket) == 1
     assert not accepts(server)
     assert scope.run_id not in docker_sweep.runs_left(engine.socket)
     assert containers_of(engine, scope.run_id) == []
