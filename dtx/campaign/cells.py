@@ -79,7 +79,7 @@ def _in_one_session(
 ) -> Iterator[CellStarted | CellFinished]:
     """Take cells from the front until none is left, or the environment must be made anew."""
     system = resolve_system(cell_settings(waiting[0], settings))
-    with Session(system, runtime) as session:
+    with Session(system, runtime, is_for_one=settings.is_fresh) as session:
         while waiting:
             cell = waiting.pop(0)
             n = next(number)

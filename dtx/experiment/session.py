@@ -24,16 +24,18 @@ def run_experiment(settings: ExperimentSettings) -> Generator[TrialEvent, None, 
     for work in preparations(settings.runtime):
         yield StepStarted(what=work)
     planned = plan_experiment(settings)
-    with Session(planned.system, planned.runtime) as session:
+    with Session(planned.system, planned.runtime, is_for_one=True) as session:
         yield from session.run_planned(planned, settings)
 
 
 class Session:
     """Holds one environment for trials of the same system with the same overlays."""
 
-    def __init__(self, system: System, runtime: RuntimeChoice) -> None:
+    def __init__(self, system: System, runtime: RuntimeChoice, *, is_for_one: bool = False) -> None:
+        """Args: what to bring up, where, and whether for one trial only, which needs nothing to reset to."""
         self._system = system
         self._runtime = runtime
+        self._is_for_one = is_for_one
         self._stack = contextlib.ExitStack()
         self._environment: Environment | None = None
         self._is_used = False
@@ -71,7 +73,7 @@ class Session:
             environment = self._stack.enter_context(provisioned(self._system, self._runtime.name))
             for work in environment.runtime.first_time_work():
                 yield StepStarted(what=work)
-            environment.start()
+            environment.start(is_reset_later=not self._is_for_one)
             self._environment = environment
         elif self._is_used:
             yield StepStarted(what="resetting the environment")

@@ -57,13 +57,19 @@ class Environment:
             raise InternalError("the environment has not been started")
         return self._links
 
-    def start(self) -> None:
+    def start(self, *, is_reset_later: bool = True) -> None:
         """Bring up databases, with their schemas, and a proxy for each link; workers come later.
+
+        Args:
+            is_reset_later: keep what `reset` needs: a copy of each database. Who has one trial need not wait for it.
 
         Raises:
             ProvisionError, ConfigError: something did not come up.
         """
-        starts = [self._start_toxiproxy, *(self._starter(name) for name in self.system.databases)]
+        starts = [
+            self._start_toxiproxy,
+            *(self._starter(name, is_reset_later) for name in self.system.databases),
+        ]
         side_by_side.each(lambda start: start(), starts)
         self.observer.check()
         self._make_workers()
@@ -156,12 +162,14 @@ class Environment:
                 f"Toxiproxy did not answer within {TOXIPROXY_READY_WITHIN_S:.0f} s"
             )
 
-    def _starter(self, name: str) -> Callable[[], None]:
+    def _starter(self, name: str, is_reset_later: bool) -> Callable[[], None]:
         def start() -> None:
             target = PostgresTarget(name, self.runtime.launch_postgres(name))
             self._databases[name] = target
             target.wait_ready(DATABASE_READY_WITHIN_S)
             target.apply_schema(self.system.databases[name].schema)
+            if is_reset_later:
+                target.keep_pristine()
 
         return start
 

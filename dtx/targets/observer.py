@@ -1,6 +1,6 @@
 """Reads what the participants of one environment say: all rows once quiet, and what is still open until then."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dtx.config.model import System
@@ -8,7 +8,7 @@ from dtx.core.errors import ConfigError, DtxError
 from dtx.core.observation import InvariantRow, ResidueRow, Shape, Side
 from dtx.core.run_folder import Observations
 from dtx.targets import observing, side_by_side
-from dtx.targets.postgres import PostgresTarget
+from dtx.targets.postgres import Answer, PostgresTarget
 
 CHECK_WITHIN_S = 5
 """For one query on the fresh schema, where there is next to nothing to read."""
@@ -33,40 +33,33 @@ class Observer:
             ProvisionError: a database does not answer.
         """
         side_by_side.each(self._check_database, self._databases.values())
-        for invariant in self._system.contract.invariants:
-            for side, query in ((Side.LEFT, invariant.left), (Side.RIGHT, invariant.right)):
-                if not isinstance(query, int):
-                    where = f"[[contract.invariants]] {invariant.name!r} {side.value}"
-                    rows = self._checked(
-                        where, query.database, query.sql, observing.INVARIANT_COLUMNS
-                    )
-                    observing.invariant_rows(invariant.name, side, rows)
 
     def _check_database(self, target: PostgresTarget) -> None:
         database = self._system.databases[target.name]
         where = f"[databases.{target.name}.observe]"
-        for shape, columns, read in (
-            (Shape.EFFECTS, observing.EFFECT_COLUMNS, observing.effect_rows),
-            (Shape.PENDING, observing.PENDING_COLUMNS, observing.pending_rows),
-        ):
-            if shape in database.observe:
-                query = database.observe[shape]
-                rows = self._checked(f"{where} {shape.value}", target.name, query, columns)
-                read(target.name, rows)
-        for name, query in database.residue.items():
-            where_residue = f"[databases.{target.name}.residue] {name}"
-            rows = self._checked(where_residue, target.name, query, ("(count)", (1,)))
-            observing.residue_count(target.name, name, rows)
+        with target.asking(CHECK_WITHIN_S) as ask:
+            for shape, columns, read in (
+                (Shape.EFFECTS, observing.EFFECT_COLUMNS, observing.effect_rows),
+                (Shape.PENDING, observing.PENDING_COLUMNS, observing.pending_rows),
+            ):
+                if shape in database.observe:
+                    query = database.observe[shape]
+                    read(target.name, _checked(f"{where} {shape.value}", ask, query, columns))
+            for name, query in database.residue.items():
+                where_residue = f"[databases.{target.name}.residue] {name}"
+                rows = _checked(where_residue, ask, query, ("(count)", (1,)))
+                observing.residue_count(target.name, name, rows)
+            for name, side, query in self._invariant_queries(target.name):
+                where_invariant = f"[[contract.invariants]] {name!r} {side.value}"
+                rows = _checked(where_invariant, ask, query, observing.INVARIANT_COLUMNS)
+                observing.invariant_rows(name, side, rows)
 
-    def _checked(
-        self, where: str, database: str, query: str, wanted: tuple[str, tuple[int, ...]]
-    ) -> list[tuple[Any, ...]]:
-        try:
-            columns, rows = self._databases[database].answer(query, within_s=CHECK_WITHIN_S)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error.message}", hint=CHECK_HINT) from error
-        observing.check_columns(where, columns, wanted)
-        return rows
+    def _invariant_queries(self, database: str) -> Iterator[tuple[str, Side, str]]:
+        """Give the contract's queries to this database: whose, which side, the SQL."""
+        for invariant in self._system.contract.invariants:
+            for side, query in ((Side.LEFT, invariant.left), (Side.RIGHT, invariant.right)):
+                if not isinstance(query, int) and query.database == database:
+                    yield invariant.name, side, query.sql
 
     def open_counts(self) -> dict[str, int]:
         """Return what keeps the system from being quiet: words -> how many, only what is not 0.
@@ -156,3 +149,14 @@ class Observer:
         for row in self._residue(target):
             found[f"{target.name}: {row.name}"] = row.count
         return {words: count for words, count in found.items() if count}
+
+
+def _checked(
+    where: str, ask: Callable[[str], Answer], query: str, wanted: tuple[str, tuple[int, ...]]
+) -> list[tuple[Any, ...]]:
+    try:
+        columns, rows = ask(query)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=CHECK_HINT) from error
+    observing.check_columns(where, columns, wanted)
+    return rows

@@ -4,7 +4,7 @@ The harness never looks through a proxy, so it sees the truth during a partition
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from dtx.targets.cluster import DATABASE, PASSWORD, USER
 from dtx.targets.runtime import ServerProcess
 
 PRISTINE = "dtx_pristine"
-"""The database as the schema left it; each trial works on a copy."""
+"""A copy of the database as the schema left it; `reset` goes back to it."""
 
 APPLICATION = "dtx harness"
 """The harness's own sessions, told from those of the system's workers by their application_name."""
 
 QUERY_TIMEOUT_S = 20
+
+Answer = tuple[int, list[tuple[Any, ...]]]
+"""Of a query: how many columns it has, and its rows."""
 
 
 class PostgresTarget:
@@ -65,31 +68,38 @@ class PostgresTarget:
             return str(row[0]).split()[0] if row else "?"
 
     def apply_schema(self, schema: Path | None) -> None:
-        """Make the pristine database from the schema, and the first working copy of it.
+        """Run the schema in the working database, which is there and empty.
 
         Raises:
             ConfigError: the schema's SQL fails; names file and line.
             ProvisionError: the server does not answer.
         """
-        with self._session("postgres") as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(PRISTINE)))
-        if schema is not None:
-            text = _read(schema)
-            with self._session(PRISTINE) as connection:
-                try:
-                    connection.execute(text.encode())
-                except psycopg.Error as error:
-                    if _is_gone(error):
-                        raise
-                    raise _schema_error(schema, text, error) from error
-        with self._session("postgres") as connection:
-            self._copy_pristine(connection)
+        if schema is None:
+            return
+        text = _read(schema)
+        with self._session(DATABASE) as connection:
+            try:
+                connection.execute(text.encode())
+            except psycopg.Error as error:
+                if _is_gone(error):
+                    raise
+                raise _schema_error(schema, text, error) from error
+
+    def keep_pristine(self) -> None:
+        """Copy the working database, so that `reset` can go back to what it is now.
+
+        Raises:
+            ProvisionError: the server does not answer, or refuses.
+        """
+        # From inside: only its own session may be there, and the schema's may still be ending.
+        with self._session(DATABASE) as connection:
+            _copy(connection, DATABASE, PRISTINE)
 
     def reset(self) -> None:
         """Roll back what is prepared, and replace the working database by a copy of the pristine one.
 
         Raises:
-            ProvisionError: the server does not answer, or refuses.
+            ProvisionError: the server does not answer, or refuses, or there is no pristine one.
         """
         with self._session("postgres") as connection:
             prepared = connection.execute(
@@ -103,7 +113,7 @@ class PostgresTarget:
             connection.execute(
                 sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(DATABASE))
             )
-            self._copy_pristine(connection)
+            _copy(connection, PRISTINE, DATABASE)
 
     def unclean(self) -> list[str]:
         """Return what is not as new, in words; empty when the working database is clean.
@@ -135,17 +145,14 @@ class PostgresTarget:
             ConfigError: it fails, writes, or takes over QUERY_TIMEOUT_S.
             ProvisionError: the server does not answer.
         """
-        return self.answer(text)[1]
+        with self._reading() as connection:
+            return self._answer(connection, text)[1]
 
-    def answer(
-        self, text: str, *, within_s: int | None = None
-    ) -> tuple[int, list[tuple[Any, ...]]]:
-        """Run a query as `query` does; return how many columns it has, and its rows."""
-        with self._reading(within_s) as connection, self._blaming(text):
-            cursor = connection.execute(text.encode())
-            if cursor.description is None:
-                raise ConfigError(f"{self.name}: query failed: it gives no rows\n  {text}")
-            return len(cursor.description), list(cursor.fetchall())
+    @contextmanager
+    def asking(self, within_s: int) -> Iterator[Callable[[str], Answer]]:
+        """Give what runs queries in one session, each as `query` does; it returns their columns too."""
+        with self._reading(within_s) as connection:
+            yield lambda text: self._answer(connection, text)
 
     def counts(self, queries: Sequence[str]) -> list[int]:
         """Return how many rows each query has, in one session; errors as those of `query`."""
@@ -173,6 +180,13 @@ class PostgresTarget:
         options = f"-c default_transaction_read_only=on -c statement_timeout={within_s or QUERY_TIMEOUT_S}s"
         with self._session(DATABASE, options=options) as connection:
             yield connection
+
+    def _answer(self, connection: "psycopg.Connection[Any]", text: str) -> Answer:
+        with self._blaming(text):
+            cursor = connection.execute(text.encode())
+            if cursor.description is None:
+                raise ConfigError(f"{self.name}: query failed: it gives no rows\n  {text}")
+            return len(cursor.description), list(cursor.fetchall())
 
     @contextmanager
     def _blaming(self, text: str) -> Iterator[None]:
@@ -205,13 +219,6 @@ class PostgresTarget:
         with psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as connection:
             yield connection
 
-    def _copy_pristine(self, connection: "psycopg.Connection[Any]") -> None:
-        connection.execute(
-            sql.SQL("create database {} template {} strategy wal_log").format(
-                sql.Identifier(DATABASE), sql.Identifier(PRISTINE)
-            )
-        )
-
     def _contents(self, database: str) -> set[tuple[str, str]]:
         # One digest for each table, of its rows in a fixed order.
         with self._session(database) as connection:
@@ -227,6 +234,14 @@ class PostgresTarget:
                 row = connection.execute(statement).fetchone()
                 digests.add((f"{schema}.{table}", str(row[0]) if row else ""))
             return digests
+
+
+def _copy(connection: "psycopg.Connection[Any]", source: str, target: str) -> None:
+    connection.execute(
+        sql.SQL("create database {} template {} strategy wal_log").format(
+            sql.Identifier(target), sql.Identifier(source)
+        )
+    )
 
 
 def _number(connection: "psycopg.Connection[Any]", statement: str) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dtx.core.errors import ProvisionError
 from dtx.targets.cache import UNPRIVILEGED_ID, made_once
-from dtx.targets.cluster import HBA, INITDB_OPTIONS, fingerprint, settings_text
+from dtx.targets.cluster import HBA, INITIALISE, fingerprint, settings_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def _initialise(binaries: PostgresBinaries, folder: Path) -> None:
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(data, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-    _run([str(binaries.folder / "initdb"), *INITDB_OPTIONS, "-D", str(data)], cwd=folder)
+    _run(["/bin/sh", "-c", INITIALISE, "sh", str(binaries.folder), str(data)], cwd=folder)
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(settings_text())
     (data / "pg_hba.conf").write_text(HBA)

@@ -44,6 +44,7 @@ def server(runtime: LocalRuntime, tmp_path_factory: pytest.TempPathFactory) -> P
     target = PostgresTarget("pay-db", runtime.launch_postgres("pay-db"))
     target.wait_ready(30)
     target.apply_schema(schema)
+    target.keep_pristine()
     return target
 
 
@@ -118,7 +119,8 @@ class TestSchema:
     def broken_database(
         self, target: PostgresTarget, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[None]:
-        monkeypatch.setattr(postgres, "PRISTINE", "broken")
+        run(target, "create database broken")
+        monkeypatch.setattr(postgres, "DATABASE", "broken")
         yield
         run(target, "drop database if exists broken with (force)")
 
