@@ -125,7 +125,9 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
 
     from dtx.chaos.describe import describe  # noqa: PLC0415
     from dtx.report.headline import headline, particulars, subject  # noqa: PLC0415
+    from dtx.report.readers import in_short  # noqa: PLC0415
     from dtx.report.terminal import footer  # noqa: PLC0415
+    from dtx.report.violation import findings_of  # noqa: PLC0415
 
     plan, verdict = folder.read_plan(), folder.read_verdict()
     if is_json:
@@ -144,8 +146,12 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
     for window in plan.schedule.windows:
         console.print(f"  {describe(window)}")
     if verdict is not None:
-        for finding_tx in verdict.stories:
-            console.print(f"convicted: {finding_tx}; its story: --tx {finding_tx}")
+        for reader in verdict.readers:
+            console.print(f"reader {reader.reader}: {in_short(reader)}")
+        convicted = {finding.tx for finding in findings_of(verdict)}
+        for tx in verdict.stories:
+            what = "convicted" if tx in convicted else "not claimed, so not convicted"
+            console.print(f"{what}: {tx}; its story: --tx {tx}")
         for line in footer(plan, verdict, folder.path):
             console.print(line, soft_wrap=True)
     return ExitCode.HOLDS

@@ -77,11 +77,25 @@ class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
     max_ms: float
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """Transactions that were under way when a fault was injected, and that had come equally far by then.
+
+    `applied` are the steps that had taken effect, in order of time: "payments-db.debit", or "payments-db.debit undone"
+    if that too was over. `ended` says how they ended for their clients, `committed` how many of them stand at all of
+    their participants in the end.
+    """
+
+    applied: tuple[str, ...]
+    transactions: int
+    ended: dict[str, int] = {}
+    committed: int = 0
+
+
 class WindowCoverage(msgspec.Struct, frozen=True, kw_only=True):
     """What one fault window met. `met` transactions were under way while it was on.
 
-    `applied_at_injection` counts, for those under way when it was injected, the steps that had already
-    taken effect: "payments-db.debit" -> transactions.
+    `under_way` sorts those that were so when it was injected by how far they had come; empty if the rows were
+    not read.
     """
 
     window: int
@@ -97,7 +111,7 @@ class WindowCoverage(msgspec.Struct, frozen=True, kw_only=True):
     dropped_bytes: int = 0
     connections: int = 0
     met_by_outcome: dict[str, int] = {}
-    applied_at_injection: dict[str, int] = {}
+    under_way: tuple[Progress, ...] = ()
 
 
 class ReaderSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,27 +1,37 @@
 """What each fault window did: what was hurt and when, whether it landed, and which transactions it met."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from dtx.core.schedule import Omission
-from dtx.core.verdict import Verdict, WindowCoverage
+from dtx.core.verdict import Progress, Verdict, WindowCoverage
 from dtx.report import colours
+from dtx.report.tables import bare_table
 from dtx.report.wording import clean, count, listed, seconds, size
 
 _ENDED = {"ok": "ok", "fail": "refused", "info": "unknown"}
+_TABLES = 3
+"""A fault that comes again and again would fill the screen; verdict.json has the table of every window."""
+_ROWS = 8
 
 
 def fault_lines(verdict: Verdict) -> Iterator[RenderableType]:
-    """Yield three to five lines for each window; one line for a run without faults."""
+    """Yield a few lines for each window, and for the first ones a table of how far transactions were.
+
+    One line for a run without faults.
+    """
     if not (verdict.coverage or verdict.omitted):
         yield Text("  none")
-    for window in verdict.coverage:
+    for number, window in enumerate(verdict.coverage):
         yield Padding(_what(window), (0, 0, 0, 2))
         for words in (window.reason, _bytes(window), _met(window), *_under_way(window)):
             yield Padding(Text(clean(words)), (0, 0, 0, 4))
+        if window.under_way and number < _TABLES:
+            yield Padding(_progress(window.under_way), (0, 0, 0, 4))
     for omission in verdict.omitted:
         yield Padding(_omission(omission), (0, 0, 0, 2))
 
@@ -66,7 +76,34 @@ def _met(window: WindowCoverage) -> str:
 
 
 def _under_way(window: WindowCoverage) -> Iterator[str]:
-    if window.in_flight_at_injection:
-        steps = [f"{n:,} after {step}" for step, n in window.applied_at_injection.items()]
-        done = f", {listed(steps, at_most=6)}" if steps else ""
-        yield f"{window.in_flight_at_injection:,} under way when it began{done}"
+    # By the clients' own entries; what the driver counted at injection may be off by one that just ended.
+    number = sum(progress.transactions for progress in window.under_way)
+    if number := number or window.in_flight_at_injection:
+        yield f"{number:,} under way when it began"
+
+
+def _progress(under_way: Sequence[Progress]) -> Table:
+    """Return what had taken effect when the fault began, for how many transactions, and how these ended."""
+    table = bare_table(
+        "applied by then",
+        "transactions",
+        *_ENDED.values(),
+        "stand in the end",
+        right=(1, 2, 3, 4, 5),
+    )
+    shown = under_way if len(under_way) <= _ROWS else under_way[: _ROWS - 1]
+    for progress in shown:
+        table.add_row(*_cells(clean(", ".join(progress.applied)) or "nothing yet", [progress]))
+    if rest := under_way[len(shown) :]:
+        table.add_row(*_cells(f"{len(rest)} other ways, in verdict.json", rest))
+    return table
+
+
+def _cells(name: str, group: Sequence[Progress]) -> tuple[str, ...]:
+    ended = (sum(progress.ended.get(key, 0) for progress in group) for key in _ENDED)
+    return (
+        f"  {name}",
+        f"{sum(progress.transactions for progress in group):,}",
+        *(f"{number:,}" for number in ended),
+        f"{sum(progress.committed for progress in group):,}",
+    )

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import CheckResult, Status, Verdict
 from dtx.report.headline import subject
+from dtx.report.readers import in_short
 from dtx.report.wording import command_line
 
 # XML 1.0 can't hold these, not even escaped (https://www.w3.org/TR/xml/#charsets).
@@ -33,7 +34,8 @@ def junit_xml(plan: Plan, verdict: Verdict, took_s: float) -> bytes:
         timestamp=plan.created,
     )
     properties = ET.SubElement(suite, "properties")
-    for name, value in (("seed", str(plan.seed)), ("command", command_line(plan.command))):
+    told = [(f"reads.{reader.reader}", in_short(reader)) for reader in verdict.readers]
+    for name, value in (("seed", str(plan.seed)), ("command", command_line(plan.command)), *told):
         ET.SubElement(properties, "property", name=name, value=_legal(value))
     suite.extend(cases)
     root = ET.Element("testsuites")

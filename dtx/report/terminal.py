@@ -12,6 +12,7 @@ from dtx.core.verdict import Status, Verdict
 from dtx.report import colours
 from dtx.report.faults import fault_lines
 from dtx.report.headline import headline, particulars
+from dtx.report.readers import reader_lines
 from dtx.report.tables import invariants, latencies
 from dtx.report.variant import variant_lines
 from dtx.report.violation import violation
@@ -48,6 +49,7 @@ def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Rendera
     yield from fault_lines(verdict)
     yield _heading("Transactions")
     yield from _counts(verdict)
+    yield from reader_lines(plan, verdict)
     yield _heading("Invariants")
     yield invariants(verdict)
     if verdict.latency:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dtx.core.history import FaultEvent
 from dtx.core.schedule import Proof
-from dtx.core.verdict import WindowCoverage
+from dtx.core.verdict import Progress, WindowCoverage
 from dtx.verify.landing import judge_landing
 from dtx.verify.ledger import Ledger
 from dtx.verify.operations import Operation
@@ -35,7 +35,7 @@ def _measure(ledger: Ledger, window: FaultWindow) -> WindowCoverage:
         met=len(met),
         in_flight_at_injection=window.injected.in_flight if window.injected else 0,
         met_by_outcome=dict(sorted(outcomes.items())),
-        applied_at_injection=_applied_at(ledger, met, window.begin_ns),
+        under_way=_under_way(ledger, met, window),
         **_traffic(window.plan.proof, window.healed),
     )
 
@@ -49,15 +49,41 @@ def _met(ledger: Ledger, window: FaultWindow) -> list[Operation]:
     ]
 
 
-def _applied_at(ledger: Ledger, met: Sequence[Operation], at_ns: int) -> dict[str, int]:
-    """Count the steps that had taken effect at `at_ns`, of the transactions that it met."""
-    steps: Counter[str] = Counter()
+def _under_way(
+    ledger: Ledger, met: Sequence[Operation], window: FaultWindow
+) -> tuple[Progress, ...]:
+    """Sort the transactions that were under way at injection by how far they had come, the least far first."""
+    if not (window.was_on and ledger.has_observations):
+        return ()
+    groups: dict[frozenset[str], list[Operation]] = {}
+    orders: dict[frozenset[str], tuple[str, ...]] = {}
     for operation in met:
-        for tally in ledger.tallies.get(operation.tx, ()):
-            applied_ns = ledger.timeline.from_wall(tally.applied_at_ns)
-            if applied_ns is not None and applied_ns <= at_ns:
-                steps[f"{tally.participant}.{tally.step}"] += 1
-    return dict(sorted(steps.items()))
+        if operation.invoked_ns <= window.begin_ns:
+            steps = _applied_by(ledger, operation.tx, window.begin_ns)
+            groups.setdefault(frozenset(steps), []).append(operation)
+            orders.setdefault(frozenset(steps), steps)
+    return tuple(
+        Progress(
+            applied=orders[steps],
+            transactions=len(group),
+            ended=dict(sorted(Counter(operation.outcome.value for operation in group).items())),
+            committed=sum(ledger.is_committed(operation.tx) for operation in group),
+        )
+        for steps, group in sorted(groups.items(), key=lambda item: (len(item[0]), sorted(item[0])))
+    )
+
+
+def _applied_by(ledger: Ledger, tx: str, at_ns: int) -> tuple[str, ...]:
+    """Return the steps that had taken effect at `at_ns`, in the order in which they did."""
+    found: list[tuple[int, str]] = []
+    for tally in ledger.tallies.get(tx, ()):
+        applied_ns = ledger.timeline.from_wall(tally.applied_at_ns)
+        undone_ns = ledger.timeline.from_wall(tally.undone_at_ns)
+        if applied_ns is not None and applied_ns <= at_ns:
+            is_over = undone_ns is not None and undone_ns <= at_ns
+            name = f"{tally.participant}.{tally.step}"
+            found.append((applied_ns, f"{name} undone" if is_over else name))
+    return tuple(name for _, name in sorted(found))
 
 
 def _traffic(proof: Proof, healed: FaultEvent | None) -> dict[str, int]:

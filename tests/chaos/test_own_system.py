@@ -14,21 +14,22 @@ FAULT = "lose-reply@shop->ledger"
 
 
 @pytest.mark.parametrize(
-    ("variant", "status", "violated"),
+    ("variant", "fault", "status", "violated"),
     [
-        (None, Status.HOLDS, ()),
-        ("forgetful", Status.VIOLATED, ("conservation", "exactly-once")),
+        (None, FAULT, Status.HOLDS, ()),
+        ("forgetful", FAULT, Status.VIOLATED, ("conservation", "exactly-once")),
+        ("boastful", "none", Status.VIOLATED, ("isolation",)),
     ],
 )
-def test_system_of_the_docs_holds_and_its_planted_bug_is_convicted(
-    tmp_path: Path, variant: str | None, status: Status, violated: tuple[str, ...]
+def test_system_of_the_docs_holds_and_its_planted_bugs_are_convicted(
+    tmp_path: Path, variant: str | None, fault: str, status: Status, violated: tuple[str, ...]
 ) -> None:
     folder = tmp_path / "checkout"
     folder.mkdir()
     tries = [
         settings_for(
             system=str(copied(folder)),
-            fault=FAULT,
+            fault=fault,
             seed=seed,
             out=tmp_path / "runs",
             runtime=RuntimeName.LOCAL,
@@ -41,3 +42,6 @@ def test_system_of_the_docs_holds_and_its_planted_bug_is_convicted(
         verdict = run_until_landed(session, tries).verdict
     assert verdict.status is status, verdict.reasons
     assert verdict.violated_checkers == violated
+    (audit,) = verdict.readers
+    assert (audit.dirty, audit.went_back, audit.is_joined) == (0, 0, True)
+    assert audit.reads > 0

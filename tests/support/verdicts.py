@@ -12,6 +12,7 @@ from dtx.core.verdict import (
     Counts,
     Finding,
     LatencySummary,
+    Progress,
     Status,
     StoryLine,
     Verdict,
@@ -87,7 +88,15 @@ def make_window(**changes: Any) -> WindowCoverage:
         held_bytes=6214,
         connections=8,
         met_by_outcome={"fail": 14, "info": 31, "ok": 217},
-        applied_at_injection={"payments-db.debit": 2},
+        under_way=(
+            Progress(applied=(), transactions=1, ended={"ok": 1}, committed=1),
+            Progress(
+                applied=("payments-db.debit",),
+                transactions=2,
+                ended={"fail": 1, "info": 1},
+                committed=1,
+            ),
+        ),
     )
     return msgspec.structs.replace(window, **changes)
 

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dtx.cli import output
 from dtx.core.events import TrialEvent, TrialFinished
 from dtx.core.exit_codes import ExitCode
-from dtx.core.verdict import Verdict
+from dtx.core.verdict import ReaderSummary, Verdict
 from dtx.experiment import judging, session
 from dtx.experiment.settings import ExperimentSettings
 from tests.support.verdicts import (
@@ -171,6 +172,17 @@ def test_show_of_a_run_prints_its_verdict_and_faults(dtx: Dtx) -> None:
     assert "VIOLATED" in answer.out
     assert "partition of orders->payments" in answer.out
     assert f"--tx {GUILTY}" in answer.out
+
+
+def test_show_of_a_run_tells_what_readers_saw_and_convicts_nobody_of_what_is_not_claimed(
+    dtx: Dtx,
+) -> None:
+    checks = tuple(msgspec.structs.replace(c, is_claimed=False) for c in make_violated().checks)
+    readers = (ReaderSummary(reader="audit", reads=9, dirty=2),)
+    write_run(RUNS / "a", make_plan(), make_violated(checks=checks, readers=readers))
+    out = dtx("show", "a").out
+    assert "reader audit: 9 reads, 2 dirty" in out
+    assert f"not claimed, so not convicted: {GUILTY}" in out
 
 
 def test_show_of_a_system_prints_links_contract_and_variants(dtx: Dtx) -> None:

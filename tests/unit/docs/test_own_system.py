@@ -1,6 +1,7 @@
 """The system that docs/how-to/own-system.md tells its readers to copy is one."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,12 @@ def test_the_pages_files_are_a_system(tmp_path: Path) -> None:
     compile((tmp_path / "shop.py").read_text(), "shop.py", "exec")
 
 
-@pytest.mark.parametrize("name", ["forgetful"])
-def test_the_pages_variant_changes_the_ledger(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["forgetful", "boastful"])
+def test_the_pages_variant_changes_one_thing(tmp_path: Path, name: str) -> None:
     system = load_system(copied(tmp_path), Selection(variant=name))
     base = load_system(tmp_path)
-    assert system.workers["ledger"].command != base.workers["ledger"].command
+    assert (system.workers != base.workers) is (name == "forgetful")
+    assert (system.contract != base.contract) is (name == "boastful")
     assert f"--variant {name}" in PAGE.read_text()
     for fault in system.variants[name].exposed_by:
-        assert f"--fault '{fault}' --rate 20 --variant {name}" in PAGE.read_text()
+        assert f"--fault {shlex.quote(fault)} --rate 20 --variant {name}" in PAGE.read_text()

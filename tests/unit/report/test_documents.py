@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dtx.core.run_folder import SCHEMA
-from dtx.core.verdict import Status, StoryLine, Verdict
+from dtx.core.verdict import ReaderSummary, Status, StoryLine, Verdict
 from dtx.report.json_document import encode, run_document
 from dtx.report.junit import junit_xml
 from tests.support.verdicts import (
@@ -53,6 +53,18 @@ def test_a_run_that_holds_has_only_passed_cases() -> None:
     suite = _suite(make_holds())
     assert [case.get("name") for case in suite.iter("testcase")] == list(CHECKERS)
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "0")
+
+
+def test_what_readers_saw_is_a_property_of_the_suite() -> None:
+    reader = ReaderSummary(
+        reader="audit", reads=9, dirty=2, unmarked=1, total=5, wrong_sums=3, low=-4
+    )
+    (told,) = _suite(make_holds(readers=(reader,))).findall(
+        "properties/property[@name='reads.audit']"
+    )
+    assert told.get("value") == (
+        "9 reads, 2 dirty (1 unmarked), 0 fractured, 0 went back, 3 wrong sums, off by -4 to +0"
+    )
 
 
 def test_a_violation_is_a_failure_with_its_story() -> None:

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from dtx.config.model import Isolation
 from dtx.core.run_folder import Plan
 from dtx.core.schedule import Omission
-from dtx.core.verdict import Finding, Status, StoryLine, Verdict
+from dtx.core.verdict import Finding, Progress, ReaderSummary, Status, StoryLine, Verdict
 from dtx.report.terminal import print_report
 from tests.support.verdicts import (
     CHECKERS,
@@ -135,7 +136,7 @@ def test_the_report_says_what_was_tried_and_how_to_repeat_it() -> None:
         "6.2 kB held",
         "8 connections",
         "met 262 transactions, which ended 217 ok, 14 refused, 31 unknown",
-        "2 after payments-db.debit",
+        "3 under way when it began",
         "442 ok, 37 refused, 31 unknown",
         "29 committed, 2 left no effect",
         "21 begun and undone again",
@@ -149,6 +150,114 @@ def test_the_report_says_what_was_tried_and_how_to_repeat_it() -> None:
         assert expected in text
     for checker in CHECKERS:
         assert checker in text
+
+
+def rows_of(text: str, first: str) -> list[list[str]]:
+    """Return the words of each line from the one that begins so to the next that is less far in."""
+    lines = text.splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.lstrip().startswith(first))
+    depth = len(lines[begin]) - len(lines[begin].lstrip())
+    rows = []
+    for line in lines[begin:]:
+        if len(line) - len(line.lstrip()) < depth:
+            break
+        rows.append(line.split())
+    return rows
+
+
+def test_the_report_has_a_table_of_how_far_transactions_were_when_the_fault_began() -> None:
+    header, *rows = rows_of(rendered(make_holds(), width=120), "applied by then")
+    assert header == [
+        "applied",
+        "by",
+        "then",
+        "transactions",
+        "ok",
+        "refused",
+        "unknown",
+        "stand",
+        "in",
+        "the",
+        "end",
+    ]
+    assert rows == [
+        ["nothing", "yet", "1", "1", "0", "0", "1"],
+        ["payments-db.debit", "2", "0", "1", "1", "1"],
+    ]
+
+
+def test_many_ways_and_many_windows_are_cut_short_and_add_up() -> None:
+    ways = tuple(
+        Progress(applied=(f"db-{n}.step",), transactions=n, ended={"ok": n}) for n in range(1, 13)
+    )
+    windows = tuple(make_window(window=n, under_way=ways) for n in range(5))
+    text = rendered(make_holds(coverage=windows), width=120)
+    assert text.count("applied by then") == 3
+    assert text.count("78 under way when it began") == 5
+    *_, last = rows_of(text, "applied by then")
+    assert last == ["5", "other", "ways,", "in", "verdict.json", "50", "50", "0", "0", "0"]
+
+
+AUDIT = ReaderSummary(
+    reader="audit",
+    reads=190,
+    failed=10,
+    skipped=3,
+    errors={"left-db: HTTP 500": 9, "left-db: no answer": 1},
+    dirty=20,
+    unmarked=5,
+    dirty_transactions=7,
+    fractured=40,
+    fractured_transactions=31,
+    went_back=0,
+    total=2000,
+    wrong_sums=50,
+    low=-18,
+    high=4,
+)
+
+
+def test_the_report_says_what_readers_saw_and_what_it_means() -> None:
+    text = rendered(make_holds(readers=(AUDIT,)), width=160)
+    assert "audit: 190 reads of all participants, 10 failed, 3 left out" in text
+    assert "9 failed: left-db: HTTP 500" in text
+    assert rows_of(text, "dirty") == [
+        ["dirty", "20", "10.0", "%", "7", "15", "marked", "as", "pending"],
+        ["fractured", "40", "20.0", "%", "31"],
+        ["went", "back", "0", "0.0", "%", "0"],
+        ["wrong", "sums", "50", "25.0", "%", "of", "2,000,", "off", "by", "-18", "to", "+4"],
+    ]
+    assert (
+        "20 of 200 reads held what was taken back later; 40 of 200 reads saw a transaction in one "
+        "place only; 50 of 200 reads did not add up." in text
+    )
+    assert "The contract claims no isolation: this is measured, not judged." in text
+
+
+@pytest.mark.parametrize("level", list(Isolation))
+def test_the_report_says_which_of_it_is_judged(level: Isolation) -> None:
+    plan = make_plan(system={"contract": {"isolation": level.value}})
+    text = rendered(make_holds(readers=(AUDIT,)), plan, width=120)
+    assert f"The contract claims {level.value if level != 'none' else 'no isolation'}:" in text
+
+
+def test_clean_reads_failed_reads_and_sums_alone_are_told_as_such() -> None:
+    clean = ReaderSummary(reader="audit", reads=9)
+    assert "Every read saw each transaction wholly or not at all." in rendered(
+        make_holds(readers=(clean,))
+    )
+    failed = ReaderSummary(reader="audit", reads=0, failed=2, errors={"a: HTTP 500": 2})
+    text = rendered(make_holds(readers=(failed,)))
+    assert "2 failed: a: HTTP 500" in text
+    assert "anomaly" not in text
+    sums = ReaderSummary(reader="audit", reads=9, is_joined=False, total=5)
+    text = rendered(make_holds(readers=(sums,)))
+    assert "Every sum was right; which transactions were in the values is not known." in text
+    assert "fractured" not in text
+
+
+def test_a_system_without_readers_has_no_part_about_them() -> None:
+    assert "What readers saw" not in rendered(make_holds())
 
 
 def test_the_command_can_be_pasted_into_a_shell() -> None:

@@ -10,7 +10,7 @@ from dtx.config.model import System
 from dtx.core.history import Completed, Outcome
 from dtx.core.run_folder import Plan, RunFolder
 from dtx.core.schedule import Proof
-from dtx.core.verdict import Status, Verdict
+from dtx.core.verdict import Progress, Status, Verdict
 from dtx.verify.check import Checker, Judgement
 from dtx.verify.folder import judge_folder
 from dtx.verify.judge import judge
@@ -142,10 +142,32 @@ def test_coverage_tells_who_was_met_and_how_far_they_were(run: RunBuilder) -> No
     (coverage,) = run.judge().coverage
     assert coverage.met == 2
     assert coverage.met_by_outcome == {"info": 1, "ok": 1}
-    assert coverage.applied_at_injection == {"payments-db.debit": 1}
+    assert coverage.under_way == (
+        Progress(applied=(), transactions=1, ended={"info": 1}),
+        Progress(applied=("payments-db.debit",), transactions=1, ended={"ok": 1}, committed=1),
+    )
     assert (coverage.at_s, coverage.until_s) == (3.15, 3.2)
     assert (coverage.held_bytes, coverage.connections) == (700, 2)
     assert coverage.in_flight_at_injection == 3
+
+
+def test_progress_is_told_in_order_of_time_and_what_was_undone_by_then_is_named(
+    run: RunBuilder,
+) -> None:
+    run.fault(Proof.SILENCE, 3.35, 3.4, links=[HELD_LINK])
+    run.refuse("t0003", 3.0)
+    (coverage,) = run.judge().coverage
+    assert [(p.applied, p.transactions, p.committed) for p in coverage.under_way] == [
+        (("payments-db.debit", "inventory-db.reserve undone"), 1, 0),
+        (("payments-db.debit", "inventory-db.reserve", "orders-db.confirm"), 1, 1),
+    ]
+
+
+def test_progress_is_not_guessed_where_the_rows_were_not_read(run: RunBuilder) -> None:
+    run.fault(Proof.SILENCE, 3.15, 3.2, links=[HELD_LINK])
+    run.is_observed = False
+    (coverage,) = run.judge().coverage
+    assert (coverage.met, coverage.under_way) == (1, ())
 
 
 def test_latency_without_faults_is_one_part(run: RunBuilder) -> None:
