@@ -1,30 +1,33 @@
 """Faults with `each` in them: one fault for every crash point, node or link that a system has."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 
+from dtx.chaos.faults import FAULTS
+from dtx.chaos.grammar import parse_head
 from dtx.config.model import System
-from dtx.core.errors import UsageError
+from dtx.core.errors import UnfitError, UsageError
+from dtx.core.schedule import Layer
 
 _EACH_POINT = re.compile(r"^(?P<name>[a-z-]+):each(?P<rest>.*)$")
 _EACH_PLACE = re.compile(r"^(?P<head>(?P<name>[a-z-]+)(:[^@,]+)?)@each(?P<rest>.*)$")
-_NODE_FAULTS = frozenset({"kill"})
 
 
 def expand(faults: Sequence[str], system: System) -> tuple[str, ...]:
     """Return the faults with `crash-at:each`, `kill@each` and `partition@each` written out for the system.
 
-    `crash-at:each` is one fault for each crash point, `kill@each` for each database and worker, a link fault
-    `@each` for each link between nodes.
+    `crash-at:each` is one fault for each crash point; a fault of nodes `@each` for each database and worker that it can hurt, a
+    link fault for each link between nodes.
 
     Raises:
-        UsageError: the system has nothing of the kind.
+        UnfitError: the system has nothing of the kind.
     """
     found: list[str] = []
     for fault in faults:
         written = _expand_one(fault, system)
         if not written:
-            raise UsageError(f"--fault {fault}: {system.name} has nothing that this could be")
+            raise UnfitError(f"--fault {fault}: {system.name} has nothing that this could be")
         found.extend(written)
     return tuple(dict.fromkeys(found))
 
@@ -39,10 +42,21 @@ def _expand_one(fault: str, system: System) -> list[str]:
         ]
     place = _EACH_PLACE.match(fault)
     if place:
-        places = (
-            system.nodes
-            if place["name"] in _NODE_FAULTS
-            else [link.name for link in system.inner_links]
-        )
-        return [f"{place['head']}@{one}{place['rest']}" for one in places]
+        return [
+            f"{place['head']}@{one}{place['rest']}"
+            for one in _places(place["head"], place["name"], system)
+        ]
     return [fault]
+
+
+def _places(head: str, name: str, system: System) -> list[str]:
+    """Return the nodes that the fault can hurt, or the links."""
+    if name not in FAULTS or FAULTS[name].layer is Layer.LINK:
+        return [link.name for link in system.inner_links]
+    fault, argument, _ = parse_head(head)
+    found = []
+    for node in system.nodes:
+        with contextlib.suppress(UsageError):
+            FAULTS[fault].candidates(system, scope=node, argument=argument)
+            found.append(node)
+    return found

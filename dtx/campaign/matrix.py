@@ -14,8 +14,10 @@ from dtx.core.campaign import (
     CellResult,
     MatrixFinished,
     MatrixRow,
+    Skipped,
 )
-from dtx.core.exit_codes import worst
+from dtx.core.errors import UnfitError
+from dtx.core.exit_codes import ExitCode, worst
 from dtx.core.verdict import Status
 from dtx.experiment.planning import plan_for, resolve_system
 from dtx.targets.provision import RuntimeChoice, RuntimeName
@@ -39,7 +41,7 @@ def run_matrix(settings: MatrixSettings) -> Generator[CampaignEvent, None, None]
     Raises:
         DtxError: a system or fault is wrong (found before anything starts), or the runtime can't be used.
     """
-    cells = matrix_cells(settings)
+    cells, skipped = matrix_cells(settings)
     yield CampaignStarted(cells=cells)
     results: list[CellResult] = []
     for event in run_cells(cells, settings.campaign):
@@ -49,23 +51,44 @@ def run_matrix(settings: MatrixSettings) -> Generator[CampaignEvent, None, None]
     yield MatrixFinished(
         rows=matrix_rows(results),
         results=tuple(results),
-        exit_code=worst(result.exit_code for result in results),
+        exit_code=worst(r.exit_code for r in results) if results else ExitCode.UNKNOWN,
+        skipped=skipped,
     )
 
 
-def matrix_cells(settings: MatrixSettings) -> tuple[Cell, ...]:
-    """Return all cells, those of one system together; every fault text is checked."""
+def matrix_cells(settings: MatrixSettings) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
+    """Return all cells, those of one system together, and what a system can't suffer; every fault text is checked.
+
+    Raises:
+        DtxError: a system or fault is wrong.
+    """
     cells: list[Cell] = []
+    skipped: list[Skipped] = []
     for name in settings.systems:
         first = Cell(system=name, variant=settings.variant, fault="none", seed=0)
         system = resolve_system(cell_settings(first, settings.campaign))
-        for fault in expand(settings.faults, system):
-            cells += [
-                Cell(system=name, variant=settings.variant, fault=fault, seed=seed)
-                for seed in range(settings.first_seed, settings.first_seed + settings.seeds)
-            ]
-    check_faults(cells, settings.campaign)
-    return tuple(cells)
+        for written in settings.faults:
+            try:
+                of_fault = _cells(settings, name, expand([written], system))
+                check_faults(of_fault, settings.campaign)
+            except UnfitError as error:
+                skipped.append(
+                    Skipped(
+                        system=name, variant=settings.variant, fault=written, reason=error.message
+                    )
+                )
+            else:
+                cells += of_fault
+    return tuple(dict.fromkeys(cells)), tuple(skipped)
+
+
+def _cells(settings: MatrixSettings, system: str, faults: Sequence[str]) -> list[Cell]:
+    seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
+    return [
+        Cell(system=system, variant=settings.variant, fault=fault, seed=seed)
+        for fault in faults
+        for seed in seeds
+    ]
 
 
 def check_faults(cells: Iterable[Cell], campaign: CampaignSettings) -> None:

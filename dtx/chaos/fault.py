@@ -8,7 +8,16 @@ from typing import Protocol, runtime_checkable
 from dtx.chaos.timer import Timer
 from dtx.config.model import System
 from dtx.core.history import LinkEvidence, NodeEvidence
-from dtx.core.ports import CrashPoints, InFlight, Links, Nodes, Recorder, RowLocks, Sessions
+from dtx.core.ports import (
+    CrashPoints,
+    Durability,
+    InFlight,
+    Links,
+    Nodes,
+    Recorder,
+    RowLocks,
+    Sessions,
+)
 from dtx.core.schedule import Layer, Proof, Step, Window
 
 
@@ -21,6 +30,7 @@ class Ports:
     crash_points: CrashPoints
     sessions: Sessions
     row_locks: RowLocks
+    durability: Durability
     recorder: Recorder
     in_flight: InFlight
 

@@ -1,5 +1,7 @@
 """Ending nodes and bringing them back, with the process events that a story needs."""
 
+from collections.abc import Callable
+
 from dtx.chaos.fault import Ports
 from dtx.chaos.timer import Timer
 from dtx.core.errors import DtxError
@@ -9,20 +11,30 @@ from dtx.core.ports import CleanStop, Death
 ATTEMPTS = 2
 
 
-def kill(node: str, ports: Ports, timer: Timer) -> Death:
+def kill(
+    node: str, ports: Ports, timer: Timer, *, then: Callable[[Death], str] | None = None
+) -> Death:
     """Kill the whole tree of a node and record it, with the time just before.
+
+    Args:
+        node: what to kill.
+        ports: where it runs.
+        timer: tells the time.
+        then: done while it is dead; returns what there is to say of it.
 
     Raises:
         DtxError: some of it could not be killed.
     """
     at_ns = timer.now_ns()
     death = ports.nodes.kill(node)
+    said = then(death) if then else ""
     ports.recorder.append(
         ProcessEvent(
             at_ns=at_ns,
             node=node,
             change=ProcessChange.KILLED,
-            detail=f"{death.processes} process{'' if death.processes == 1 else 'es'} by SIGKILL",
+            detail=f"{death.processes} process{'' if death.processes == 1 else 'es'} by SIGKILL"
+            + (f"; {said}" if said else ""),
         )
     )
     return death

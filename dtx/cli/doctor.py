@@ -61,7 +61,7 @@ def _print(
         [
             d.name,
             "ok" if d.is_usable else "absent",
-            " and ".join(d.needed_by),
+            " and ".join(d.needed_by) or "none",
             d.found + (f"; add it: {d.remedy}" if d.remedy else ""),
         ]
         for d in diagnoses

@@ -57,7 +57,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """A program of the system. `has_http` workers get a port; `ready` is the path that answers 200 when ready."""
+    """A program of the system. `has_http` workers get a port; `ready` is the path that answers 200 when ready.
+
+    `durable` are files in its data folder, as glob patterns, of which a loss of power takes what was not synced.
+    """
 
     name: str
     command: tuple[Template, ...]
@@ -67,6 +70,7 @@ class Worker:
     ready: str | None
     ready_within_s: float
     crash_points: tuple[str, ...]
+    durable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

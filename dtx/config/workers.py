@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, MutableSequence
+from pathlib import PurePosixPath
 
 from dtx.config.model import Template, Worker
 from dtx.config.place import shown
@@ -11,7 +12,7 @@ from dtx.config.template import parse_template
 
 READY = "/healthz"
 READY_WITHIN_S = 20.0
-GIVEN_BY_DTX = ("DTX_RUN", "DTX_NODE", "DTX_CRASH_FILE")
+GIVEN_BY_DTX = ("DTX_RUN", "DTX_NODE", "DTX_CRASH_FILE", "DTX_DATA_DIR", "DTX_SYNC_LOG")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -42,8 +43,10 @@ def _worker(name: str, value: Value, mentions: MutableSequence[Mention]) -> Work
             ready=_ready(table, has_http=has_http),
             ready_within_s=within.seconds() if within else READY_WITHIN_S,
             crash_points=_crash_points(table.get("crash_points")),
+            durable=_durable(table.get("durable")),
         )
-    plain = ("python", "folder", PORT) if has_http else ("python", "folder")
+    own = ("python", "folder", "data")
+    plain = (*own, PORT) if has_http else own
     for at, template in (*_templates(command.array()), *_templates(v for _, v in env.entries())):
         mentions.append(Mention(place=at.place, source=name, template=template, plain=plain))
     return worker
@@ -83,3 +86,19 @@ def _crash_points(value: Value | None) -> tuple[str, ...]:
             raise item.place.error(f"{shown(point)} stands here twice")
         points[point] = None
     return tuple(points)
+
+
+def _durable(value: Value | None) -> tuple[str, ...]:
+    paths: dict[str, None] = {}
+    for item in value.filled_array() if value else ():
+        path = item.text()
+        parts = PurePosixPath(path).parts
+        if path.startswith("/") or ".." in parts or not parts:
+            raise item.place.error(
+                f"{shown(path)} must lie in the worker's data folder",
+                hint='write it relative to {data}: "journal.log", "wal/*.log"',
+            )
+        if path in paths:
+            raise item.place.error(f"{shown(path)} stands here twice")
+        paths[path] = None
+    return tuple(paths)

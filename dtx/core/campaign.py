@@ -38,6 +38,15 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
     took_s: float = 0.0
 
 
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault that a system can't suffer; `reason` says why, in words."""
+
+    system: str
+    variant: str | None
+    fault: str
+    reason: str
+
+
 class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
     """All seeds of one system under one fault."""
 
@@ -94,11 +103,12 @@ class CellFinished(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MatrixFinished(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole matrix; `exit_code` is the worst of its cells."""
+    """The whole matrix; `exit_code` is the worst of its cells, unknown if there was none to run."""
 
     rows: tuple[MatrixRow, ...]
     results: tuple[CellResult, ...]
     exit_code: ExitCode
+    skipped: tuple[Skipped, ...] = ()
 
 
 class SelftestFinished(msgspec.Struct, frozen=True, kw_only=True):

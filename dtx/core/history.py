@@ -164,7 +164,8 @@ class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):
     killed: all of them in a kill, none in a clean stop. `held_bytes` were sent to a stopped node, and it said
     `resumed_bytes` soon after it went on. `tx` is the transaction at a crash point. `sessions` were ended by their
     database, `busy` of them in the midst of work. `rows` of `table` were locked, and `waiters` sessions were seen
-    to wait for them.
+    to wait for them. A loss of power took `cut_bytes` from `durable_files`; `unseen` says why what was synced is not
+    known, and then nothing was cut.
     """
 
     node: str
@@ -183,6 +184,9 @@ class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):
     table: str | None = None
     rows: int = 0
     waiters: int = 0
+    durable_files: int = 0
+    cut_bytes: int = 0
+    unseen: str = ""
 
 
 class FaultEvent(Entry, frozen=True, kw_only=True, tag="fault"):

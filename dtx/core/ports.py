@@ -207,6 +207,28 @@ class CrashPoints(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutBack:
+    """What a loss of power took from a dead worker: `cut_bytes` of its `files` durable files that are there."""
+
+    files: int
+    cut_bytes: int
+
+
+class Durability(Protocol):
+    """Durable files of workers, and what was synced of them."""
+
+    def unseen(self, worker: str) -> str:
+        """Return why not everything that the running worker syncs is seen, in words; empty if it is."""
+
+    def cut_back(self, worker: str) -> CutBack:
+        """Cut the durable files of a dead worker back to what was last synced of each.
+
+        Raises:
+            ProvisionError: a file could not be cut.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndedSessions:
     """Sessions that a database ended at the harness's request; `busy` of them were in a transaction or a statement."""
 

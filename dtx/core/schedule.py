@@ -31,6 +31,7 @@ class Proof(StrEnum):
         until it went on.
     sessions: sessions in the midst of work were ended by their database.
     locks: somebody waited for rows that the harness held.
+    power-loss: as death, and durable files were there of which all that was synced is known.
     crash: the worker reached the named point and killed itself there.
     """
 
@@ -46,6 +47,7 @@ class Proof(StrEnum):
     LATE_CLOSE = "late-close"
     DEATH = "death"
     CRASH = "crash"
+    POWER_LOSS = "power-loss"
     RESTART = "restart"
     PAUSE = "pause"
     SESSIONS = "sessions"
@@ -109,3 +111,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
     windows: tuple[Window, ...]
     omitted: tuple[Omission, ...] = ()
+
+    def losing_power(self) -> tuple[str, ...]:
+        """Return the workers of which it must be known what they sync."""
+        losing = (w.targets for w in self.windows if w.proof is Proof.POWER_LOSS)
+        return tuple(dict.fromkeys(target for targets in losing for target in targets))

@@ -16,6 +16,7 @@ from dtx.core.run_folder import SCHEMA, Plan
 from dtx.core.schedule import Schedule
 from dtx.experiment.settings import DEFAULT_DURATION_S, ExperimentSettings
 from dtx.targets.provision import RuntimeChoice, choose_runtime
+from dtx.targets.workers.sync_watch import require_sync_watch
 
 MAX_RATE = 5000.0
 MAX_DURATION_S = 24 * 3600.0
@@ -56,6 +57,7 @@ def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoic
 
     Raises:
         UsageError: rate, duration or faults are wrong.
+        ProvisionError: a fault needs what this machine lacks.
     """
     _refuse_odd_numbers(settings)
     now = datetime.datetime.now(datetime.UTC)
@@ -63,6 +65,8 @@ def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoic
     schedule = parse_schedule(
         settings.faults, system, seed=settings.seed, duration_s=settings.duration_s
     )
+    if schedule.losing_power():
+        require_sync_watch()
     plan = Plan(
         schema=SCHEMA,
         run_id=secrets.token_hex(6),

@@ -83,7 +83,7 @@ class Trial:
             record.append(Clock(at_ns=time.monotonic_ns(), wall_ns=time.time_ns()))
             names = ", ".join(environment.system.workers)
             yield StepStarted(what=f"starting workers: {names}")
-            environment.start_workers(self._folder.logs)
+            environment.start_workers(self._folder.logs, watched=self._plan.schedule.losing_power())
             for node in environment.nodes.names():
                 record.append(
                     ProcessEvent(at_ns=time.monotonic_ns(), node=node, change=ProcessChange.READY)
@@ -124,6 +124,7 @@ class Trial:
                 crash_points=environment.crash_points,
                 sessions=environment.sessions,
                 row_locks=environment.row_locks,
+                durability=environment.durability,
                 recorder=record,
                 in_flight=driver.in_flight,
             )

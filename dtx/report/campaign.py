@@ -16,6 +16,7 @@ from dtx.core.campaign import (
     MatrixRow,
     SelftestFinished,
     SelftestRow,
+    Skipped,
 )
 from dtx.core.exit_codes import ExitCode
 from dtx.report import colours
@@ -95,7 +96,12 @@ def matrix_table(finished: MatrixFinished) -> RenderableType:
             _count(row.failed, colours.UNSURE), seconds(row.median_s),
         )  # fmt: skip
     odd = [r for r in finished.results if r.exit_code is not ExitCode.HOLDS]
-    return Group(table, *_folders(odd), _headline(finished.exit_code, len(finished.results)))
+    return Group(
+        table,
+        *_skipped(finished),
+        *_folders(odd),
+        _headline(finished.exit_code, len(finished.results)),
+    )
 
 
 def selftest_table(finished: SelftestFinished) -> RenderableType:
@@ -131,7 +137,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _subject(row: MatrixRow | SelftestRow) -> str:
+def _subject(row: MatrixRow | SelftestRow | Skipped) -> str:
     return f"{row.system}/{row.variant}" if row.variant else row.system
 
 
@@ -146,6 +152,13 @@ def _outcome(result: CellResult) -> Text:
     words = Text(result.status.value, style=colours.of_status(result.status))
     detail = listed(result.violated) or next(iter(result.reasons), "")
     return words.append(f" ({clean(detail)})" if detail else "", style="default")
+
+
+def _skipped(finished: MatrixFinished) -> list[Text]:
+    return [
+        Text(f"{_subject(one)} x {one.fault}: skipped: {clean(one.reason)}", style="yellow")
+        for one in finished.skipped
+    ]
 
 
 def _folders(results: list[CellResult], *, at_most: int = 10) -> list[Text]:

@@ -49,6 +49,7 @@ def system_document(system: System, variant: str | None = None) -> dict[str, Any
                 "role": worker.role,
                 "command": _command(worker),
                 "crash_points": list(worker.crash_points),
+                "durable": list(worker.durable),
             }
             for name, worker in system.workers.items()
         },
@@ -99,6 +100,8 @@ def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
         yield Text(f"    runs {clean(_as_written(_command(worker)))}")
         if worker.crash_points:
             yield Text(f"    crash points: {', '.join(worker.crash_points)}")
+        if worker.durable:
+            yield Text(f"    durable files: {clean(', '.join(worker.durable))}")
     yield _heading("A transaction")
     request = system.client.request
     fields = ", ".join(system.client.fields)

@@ -12,6 +12,7 @@ from dtx.targets.cache import cache_folder
 from dtx.targets.local.postgres_binaries import find_postgres
 from dtx.targets.proxies.toxiproxy_binary import cached_binary, go_command
 from dtx.targets.proxies.traffic import accepted_connections
+from dtx.targets.workers.sync_watch import REMEDY, cached_library, compiler
 
 ROOM_BYTES = 1_000_000_000
 """A run with three databases writes about 200 MB; the cache holds as much."""
@@ -21,7 +22,7 @@ ROOM_BYTES = 1_000_000_000
 class Diagnosis:
     """One line: a thing, whether it is usable, what was found, and what adds it.
 
-    `needed_by` names the runtimes that can't do without it: local, docker, or both.
+    `needed_by` names the runtimes that can't do without it: local, docker, both or none.
     """
 
     name: str
@@ -50,6 +51,7 @@ def diagnose() -> tuple[Diagnosis, ...]:
             lambda: _toxiproxy(cache_folder()),
             "pip install 'dtx[embedded]'",
         ),
+        _looked("C compiler, for power-loss", (), lambda: _compiler(cache_folder()), REMEDY),
         _looked("Docker engine", ("docker",), _engine, "start an engine on this machine"),
         *_images(),
     )
@@ -122,6 +124,16 @@ def _toxiproxy(cache: Path) -> str:
     if go is None:
         raise FileNotFoundError("not built yet, and there is no Go toolchain")
     return f"not built yet; the first run builds it with {go} (about half a minute)"
+
+
+def _compiler(cache: Path) -> str:
+    library = cached_library(cache)
+    if library.exists():
+        return f"not needed, built: {library}"
+    command = compiler()
+    if command is None:
+        raise FileNotFoundError("there is none")
+    return f"{command[0]}; the first loss of power uses it once"
 
 
 def _engine() -> str:

@@ -2,13 +2,14 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from dtx.config.model import CLIENT, Reference, System
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, InternalError, ProvisionError
 from dtx.targets import side_by_side
+from dtx.targets.cache import cache_folder
 from dtx.targets.cluster import DATABASE, PASSWORD, USER
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.nodes import DATABASE_READY_WITHIN_S, NodeTrees
@@ -20,8 +21,10 @@ from dtx.targets.row_locks import PostgresRowLocks
 from dtx.targets.runtime import Address, RunScope, Runtime, ServerProcess
 from dtx.targets.sessions import PostgresSessions
 from dtx.targets.workers.crash_files import CrashFiles
+from dtx.targets.workers.durable import DurableFiles
 from dtx.targets.workers.logs import LogCollector
 from dtx.targets.workers.process import WorkerProcess
+from dtx.targets.workers.sync_watch import sync_library
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ TOXIPROXY_READY_WITHIN_S = 15.0
 
 
 class Environment:
-    """Holds the links, nodes, crash points, sessions, row locks and the observer of a running system.
+    """Holds the links, nodes, crash points, sessions, row locks, durable files and the observer of a running system.
 
     Begin with `start`; a session calls `reset` between trials, which proves that nothing of the last one is
     left; `close` ends everything, in whatever state.
@@ -48,6 +51,7 @@ class Environment:
         self.nodes = NodeTrees(system, self._databases, self._workers)
         self.sessions = PostgresSessions(self._databases)
         self.row_locks = PostgresRowLocks(self._databases)
+        self.durability = DurableFiles(self._workers)
         self.observer = Observer(system, self._databases)
 
     @property
@@ -78,9 +82,19 @@ class Environment:
         }
         self._links = ProxiedLinks(self._toxiproxy_client(), upstreams, self.system.links)
 
-    def start_workers(self, logs: Path) -> None:
-        """Start the workers, writing their logs below the folder, and wait until they are ready."""
+    def start_workers(self, logs: Path, *, watched: Collection[str] = ()) -> None:
+        """Start the workers, writing their logs below the folder, and wait until they are ready.
+
+        Args:
+            logs: the folder of their logs.
+            watched: workers of which it must be known what they sync.
+
+        Raises:
+            ProvisionError: one did not become ready, or what notes syncs can't be built.
+        """
         self._logs.write_to(logs)
+        for name in watched:
+            self._workers[name].watch_syncs(sync_library(cache_folder()))
         side_by_side.each(self.nodes.start, self._workers)
 
     def reset(self) -> None:
@@ -90,8 +104,9 @@ class Environment:
             ProvisionError: something of the last trial is still there.
         """
         side_by_side.each(lambda worker: worker.stop(), self._workers.values())
-        for worker in self._workers:
-            self.crash_points.disarm(worker)
+        for name, worker in self._workers.items():
+            self.crash_points.disarm(name)
+            worker.forget()
         self.links.renew()
         side_by_side.each(self._revive_and_reset, self._databases.values())
         problems: list[str] = []

@@ -65,6 +65,7 @@ def _on_links(proof: Proof) -> tuple[Lacks, Words]:
 _PROOFS: Final[Mapping[Proof, tuple[Lacks, Words]]] = {
     **{proof: _on_links(proof) for proof in link_landing.PROOFS},
     Proof.DEATH: (node_landing.lacks_death, node_landing.death_words),
+    Proof.POWER_LOSS: (node_landing.lacks_power_loss, node_landing.power_loss_words),
     Proof.CRASH: (node_landing.lacks_crash, node_landing.crash_words),
     Proof.RESTART: (node_landing.lacks_restart, node_landing.restart_words),
     Proof.PAUSE: (node_landing.lacks_pause, node_landing.pause_words),

@@ -27,6 +27,24 @@ def death_words(healed: FaultEvent) -> str:
     return f"processes killed: {_processes(healed)}, connections that went silent: {silenced}"
 
 
+def lacks_power_loss(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
+    """Yield what a loss of power lacks: what a kill would lack, and knowing what was synced."""
+    yield from lacks_death(injected, healed)
+    for node in healed.nodes:
+        if node.unseen:
+            yield f"what {node.node} synced is not known, so nothing was cut: {node.unseen}"
+        elif not node.durable_files:
+            yield f"{node.node} had none of its durable files"
+
+
+def power_loss_words(healed: FaultEvent) -> str:
+    """Return what was killed and what it lost."""
+    files = sum(node.durable_files for node in healed.nodes)
+    lost = sum(node.cut_bytes for node in healed.nodes)
+    what = f"lost {lost} bytes that were not synced" if lost else "had all been synced"
+    return f"{death_words(healed)}, durable files: {files}, which {what}"
+
+
 def lacks_restart(injected: FaultEvent, healed: FaultEvent) -> Iterator[str]:
     """Yield what a clean stop lacks: what a kill would lack, and what had to be killed."""
     yield from lacks_death(injected, healed)

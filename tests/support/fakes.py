@@ -7,6 +7,7 @@ from dtx.core.history import FaultEvent, FaultPhase, HistoryEntry, ProcessEvent
 from dtx.core.ports import (
     CleanStop,
     CrashReached,
+    CutBack,
     Death,
     DroppedBytes,
     EndedSessions,
@@ -328,3 +329,20 @@ class FakeRowLocks:
     def release(self, database: str) -> None:
         self.calls.append(f"release {database}")
         self.held.pop(database, None)
+
+
+class FakeDurability:
+    """Workers with one durable file each, 100 bytes of which are lost with the power."""
+
+    def __init__(self) -> None:
+        self.why_unseen = ""
+        self.files = 1
+        self.cut: list[str] = []
+
+    def unseen(self, worker: str) -> str:
+        del worker
+        return self.why_unseen
+
+    def cut_back(self, worker: str) -> CutBack:
+        self.cut.append(worker)
+        return CutBack(files=self.files, cut_bytes=100 * self.files)

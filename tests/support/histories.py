@@ -258,6 +258,10 @@ LINK_EVIDENCE: Mapping[Proof, LinkEvidence] = {
 KILLED_NODE = NodeEvidence(
     node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5, forced=3
 )
+POWERLESS_NODE = NodeEvidence(
+    node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5, forced=3,
+    durable_files=1, cut_bytes=80,
+)  # fmt: skip
 RESTARTED_NODE = NodeEvidence(
     node="payments", processes=3, connections=2, silenced=2, restarted_after_s=1.5
 )
@@ -496,6 +500,7 @@ class RunBuilder:
             Proof.LATE_CLOSE: "slow-close",
             Proof.DEATH: "kill",
             Proof.CRASH: "crash-at",
+            Proof.POWER_LOSS: "power-loss",
             Proof.RESTART: "restart",
             Proof.PAUSE: "pause",
             Proof.SESSIONS: "terminate-backends",

@@ -35,10 +35,13 @@ CRASH_POINTS: Mapping[str, Sequence[str]] = MappingProxyType(
 
 
 def order_system(
-    *, links: Sequence[str] = FIVE_LINKS, coordinator: str | None = "orders"
+    *,
+    links: Sequence[str] = FIVE_LINKS,
+    coordinator: str | None = "orders",
+    durable: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> System:
     """Return three workers with a database each."""
-    workers = {name: _worker(name, coordinator) for name in CRASH_POINTS}
+    workers = {name: _worker(name, coordinator, durable.get(name, ())) for name in CRASH_POINTS}
     databases = {f"{name}-db": _database(f"{name}-db") for name in CRASH_POINTS}
     return System(
         name="shop",
@@ -83,7 +86,7 @@ def a_client() -> Client:
     )
 
 
-def _worker(name: str, coordinator: str | None) -> Worker:
+def _worker(name: str, coordinator: str | None, durable: tuple[str, ...]) -> Worker:
     return Worker(
         name=name,
         command=(),
@@ -93,6 +96,7 @@ def _worker(name: str, coordinator: str | None) -> Worker:
         ready="/healthz",
         ready_within_s=10,
         crash_points=tuple(CRASH_POINTS[name]),
+        durable=durable,
     )
 
 

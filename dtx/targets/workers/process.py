@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from dtx.core.ports import CleanStop, Death
 from dtx.targets import process_tree
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
 from dtx.targets.workers.logs import LAST_LINES, LogCollector
+from dtx.targets.workers.sync_watch import LOG_VARIABLE
 
 NODE_VARIABLE = "DTX_NODE"
 CRASH_VARIABLE = "DTX_CRASH_FILE"
+DATA_VARIABLE = "DTX_DATA_DIR"
 STOP_WITHIN_S = 1.5
 LAST_WORDS_WITHIN_S = 0.5
 LAST_WORDS = 6
@@ -33,9 +36,23 @@ class WorkerProcess:
         self, *, worker: Worker, folder: Path, scope: RunScope, port: int | None,
         crash_file: Path, resolve: Callable[[Reference], str], logs: LogCollector,
     ) -> None:  # fmt: skip
+        """Prepare a worker.
+
+        Args:
+            worker: what the file says of it.
+            folder: the system's, in which it runs.
+            scope: what marks its processes; its data folder is below the scope's folder.
+            port: on which it listens, if it does.
+            crash_file: in which its crash points are armed.
+            resolve: references to others.
+            logs: takes what it writes.
+        """
         self.worker = worker
         self.address = Address("127.0.0.1", port) if port is not None else None
         self.crash_file = crash_file
+        self.data = scope.folder / "data" / worker.name
+        self.sync_log = scope.folder / "data" / f".{worker.name}.syncs"
+        self.sync_library: Path | None = None
         self._folder = folder
         self._mark = f"{scope.run_id}:{worker.name}"
         self._scope = scope
@@ -50,6 +67,7 @@ class WorkerProcess:
             ConfigError: the command can't be executed.
         """
         command = [part.render(self._resolve) for part in self.worker.command]
+        self.data.mkdir(parents=True, exist_ok=True)
         try:
             process = subprocess.Popen(
                 command, cwd=self._folder, env=self._environment(), stdin=subprocess.DEVNULL,
@@ -64,6 +82,16 @@ class WorkerProcess:
         if process.stdout is not None:
             self._logs.follow(self.worker.name, os.dup(process.stdout.fileno()))
             process.stdout.close()
+
+    def watch_syncs(self, library: Path | None) -> None:
+        """Preload the library that notes syncs from the next start on; None preloads nothing."""
+        self.sync_library = library
+
+    def forget(self) -> None:
+        """Remove the data of a dead worker, so that its next start is its first."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.sync_log.unlink(missing_ok=True)
+        self.sync_library = None
 
     def wait_ready(self, deadline: Deadline) -> None:
         """Wait until `ready` answers 200; workers without HTTP are ready when they run.
@@ -90,7 +118,7 @@ class WorkerProcess:
         """SIGKILL the whole tree, until none of it is left."""
         if self._process is None:
             return Death(processes=0)
-        killed = process_tree.kill_all(self._members)
+        killed = process_tree.kill_all(self.members)
         self._process.wait(timeout=5)
         return Death(processes=killed)
 
@@ -98,7 +126,7 @@ class WorkerProcess:
         """End it as an operator would (SIGTERM), then whatever is left by SIGKILL."""
         if self._process is None:
             return CleanStop(processes=0, killed=0)
-        processes = len(self._members())
+        processes = len(self.members())
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
@@ -108,11 +136,11 @@ class WorkerProcess:
 
     def pause(self) -> int:
         """SIGSTOP the whole tree, as `kill` finds it."""
-        return process_tree.stop_all(self._members)
+        return process_tree.stop_all(self.members)
 
     def resume(self) -> None:
         """SIGCONT the whole tree."""
-        process_tree.continue_all(self._members)
+        process_tree.continue_all(self.members)
 
     def is_alive(self) -> bool:
         """Whether the program runs."""
@@ -126,7 +154,8 @@ class WorkerProcess:
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         return f"ended with {how}; {self._output(LAST_WORDS)}"
 
-    def _members(self) -> set[int]:
+    def members(self) -> set[int]:
+        """Return its processes now: those that carry its mark, and those below the first."""
         found = process_tree.marked(NODE_VARIABLE, self._mark)
         # Once it was waited for, its pid may be somebody else's.
         if self._process is None or self._process.poll() is not None:
@@ -139,6 +168,11 @@ class WorkerProcess:
         environment[RUN_VARIABLE] = self._scope.run_id
         environment[NODE_VARIABLE] = self._mark
         environment[CRASH_VARIABLE] = str(self.crash_file)
+        environment[DATA_VARIABLE] = str(self.data)
+        if self.sync_library is not None:
+            environment[LOG_VARIABLE] = str(self.sync_log)
+            others = environment.get("LD_PRELOAD")
+            environment["LD_PRELOAD"] = ":".join(filter(None, (str(self.sync_library), others)))
         if self.address:
             environment["PORT"] = str(self.address.port)
         return environment
@@ -147,6 +181,7 @@ class WorkerProcess:
         own: Mapping[str, str] = {
             "python": sys.executable,
             "folder": str(self._folder),
+            "data": str(self.data),
             "PORT": str(self.address.port) if self.address else "",
         }
         if not reference.kind:

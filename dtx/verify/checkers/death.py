@@ -15,7 +15,7 @@ from dtx.verify.words import count, listed
 NAME: Final = "death"
 CLAIM: Final = "no worker and no database dies that no fault killed"
 
-_ENDS_NODES = frozenset({Proof.DEATH, Proof.CRASH, Proof.RESTART})
+_ENDS_NODES = frozenset({Proof.DEATH, Proof.POWER_LOSS, Proof.CRASH, Proof.RESTART})
 _NOTICE_NS = 1_000_000_000
 """The thread that notices a death and the one that records the fault may be this far apart."""
 

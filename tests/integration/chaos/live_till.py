@@ -161,6 +161,7 @@ class Stage:
             crash_points=self.environment.crash_points,
             sessions=self.environment.sessions,
             row_locks=self.environment.row_locks,
+            durability=self.environment.durability,
             recorder=self.recorder,
             in_flight=self.load,
         )

@@ -23,6 +23,7 @@ from dtx.verify.landing import Landing, judge_landing
 from dtx.verify.timeline import build_timeline
 from tests.support.fakes import (
     FakeCrashPoints,
+    FakeDurability,
     FakeInFlight,
     FakeLinks,
     FakeNodes,
@@ -99,6 +100,7 @@ class Bench:
             in_flight=FakeInFlight(),
             sessions=FakeSessions(),
             row_locks=FakeRowLocks(),
+            durability=FakeDurability(),
         )
         wound = FAULTS[window.fault].wound(window, (LINK,), ports, self._timer)
         self.episode = Episode(window, wound, ports, self._timer)

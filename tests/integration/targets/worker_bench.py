@@ -38,6 +38,7 @@ class Bench:
         ready: str = "/healthz",
         env: Mapping[str, str] | None = None,
         command: tuple[str, ...] = ("{python}", "-I", "-S", "program.py"),
+        durable: tuple[str, ...] = (),
     ) -> WorkerProcess:
         (self.folder / "program.py").write_text(textwrap.dedent(program))
         worker = Worker(
@@ -49,6 +50,7 @@ class Bench:
             ready=ready if has_http else None,
             ready_within_s=20,
             crash_points=(),
+            durable=durable,
         )
         made = WorkerProcess(
             worker=worker,

@@ -13,7 +13,7 @@ from dtx.core.errors import UsageError
 from dtx.core.schedule import Layer, Schedule
 from tests.support.systems import FIVE_LINKS, order_system
 
-SYSTEM = order_system()
+SYSTEM = order_system(durable={"payments": ("journal.log",)})
 NO_INNER_LINKS = order_system(links=["client->orders"], coordinator=None)
 seeds = st.integers(0, 2**32)
 durations = st.floats(1.0, 120.0)

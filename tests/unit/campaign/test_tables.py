@@ -117,3 +117,11 @@ def test_each_is_written_out_for_points_nodes_and_links() -> None:
     assert "partition@orders->payments,for=1s" in links
     assert not any("client" in link for link in links)
     assert expand(["none", "none"], SAGA) == ("none",)
+
+
+def test_each_means_the_nodes_that_the_fault_can_hurt() -> None:
+    assert expand(["lock:busiest@each,for=1s"], SAGA) == tuple(
+        f"lock:busiest@{name},for=1s" for name in SAGA.databases
+    )
+    assert expand(["restart@each"], SAGA) == tuple(f"restart@{name}" for name in SAGA.nodes)
+    assert expand(["zombie@each"], SAGA) == tuple(f"zombie@{name}" for name in SAGA.workers)

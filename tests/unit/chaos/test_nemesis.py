@@ -80,6 +80,7 @@ def test_a_recorder_that_fails_does_not_keep_a_fault_from_healing() -> None:
         crash_points=world.crash_points,
         sessions=world.sessions,
         row_locks=world.row_locks,
+        durability=world.durability,
         recorder=Full(),
         in_flight=world.in_flight,
     )

@@ -226,3 +226,22 @@ def test_a_worker_that_only_says_that_it_crashed_is_an_error(world: World) -> No
     assert "still runs" in healed.error
     assert healed.nodes[0].processes == 0
     assert not [c for _, c, _ in world.recorder.processes() if c == "killed"]
+
+
+class TestPowerLoss:
+    def test_a_worker_is_killed_and_its_files_are_cut_while_it_is_dead(self, world: World) -> None:
+        healed = world.run("power-loss", "payments")
+        (evidence,) = healed.nodes
+        assert healed.is_healed
+        assert world.durability.cut == ["payments"]
+        assert (evidence.durable_files, evidence.cut_bytes, evidence.unseen) == (1, 100, "")
+        assert evidence.silenced == 6
+        details = [detail for _, change, detail in world.recorder.processes() if change == "killed"]
+        assert details == ["4 processes by SIGKILL; 100 bytes that were not synced are lost"]
+
+    def test_nothing_is_cut_where_it_is_not_known_what_was_synced(self, world: World) -> None:
+        world.durability.why_unseen = "process 9 is written in Go"
+        (evidence,) = world.run("power-loss", "payments").nodes
+        assert world.durability.cut == []
+        assert evidence.unseen == "process 9 is written in Go"
+        assert evidence.processes == 4

@@ -4,7 +4,7 @@ import pytest
 
 from dtx.chaos.describe import describe, describe_omission, describe_schedule
 from dtx.chaos.plan import parse_schedule
-from dtx.core.errors import UsageError
+from dtx.core.errors import UnfitError, UsageError
 from dtx.core.schedule import Layer, Proof, Schedule, Window
 from tests.support.systems import order_system
 
@@ -406,3 +406,31 @@ def test_a_chance_is_drawn_for_each_window_and_what_does_not_come_is_told() -> N
 def test_a_fault_without_a_chance_draws_as_it_did_without_one_beside_it() -> None:
     assert plan("kill").windows == plan("kill", seed=7).windows
     assert plan("kill").omitted == ()
+
+
+LASTING = order_system(durable={"orders": ("journal.log",)})
+
+
+def test_a_loss_of_power_draws_a_worker_with_durable_files() -> None:
+    for text in ("power-loss", "power-loss@*", "power-loss@workers", "power-loss@orders"):
+        (window,) = parse_schedule([text], LASTING, seed=1, duration_s=10).windows
+        assert window.targets == ("orders",)
+        assert (window.at_s, window.until_s) == (2.5, 3.5)
+    assert parse_schedule(["power-loss+kill"], LASTING, seed=1, duration_s=10).losing_power() == (
+        "orders",
+    )
+
+
+@pytest.mark.parametrize("text", ["power-loss", "power-loss@orders"])
+def test_a_system_without_durable_files_cannot_lose_power(text: str) -> None:
+    with pytest.raises(UnfitError, match="no worker of shop has durable files") as caught:
+        plan(text)
+    assert "durable = [" in caught.value.hint
+    assert caught.value.message.startswith(f"--fault {text}: ")
+
+
+def test_a_scope_without_durable_files_is_a_mistake_of_the_user() -> None:
+    with pytest.raises(UsageError, match="no worker in @payments has durable files") as caught:
+        parse_schedule(["power-loss@payments"], LASTING, seed=1, duration_s=10)
+    assert not isinstance(caught.value, UnfitError)
+    assert "orders" in caught.value.hint

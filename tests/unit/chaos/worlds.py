@@ -9,6 +9,7 @@ from dtx.core.history import FaultEvent, FaultPhase
 from dtx.core.schedule import Step, Window
 from tests.support.fakes import (
     FakeCrashPoints,
+    FakeDurability,
     FakeInFlight,
     FakeLinks,
     FakeNodes,
@@ -35,6 +36,7 @@ class World:
         self.crash_points = FakeCrashPoints(self.nodes)
         self.sessions = FakeSessions()
         self.row_locks = FakeRowLocks()
+        self.durability = FakeDurability()
         self.start_ns = self.timer.now_ns()
 
     @property
@@ -45,6 +47,7 @@ class World:
             crash_points=self.crash_points,
             sessions=self.sessions,
             row_locks=self.row_locks,
+            durability=self.durability,
             recorder=self.recorder,
             in_flight=self.in_flight,
         )

@@ -24,6 +24,7 @@ command = ["{python}", "-m", "orders", "--port", "{PORT}"]
 role = "coordinator"
 http = true
 crash_points = ["before-log", "after-log"]
+durable = ["journal.log", "wal/*.log"]
 [workers.orders.env]
 DATABASE_URL = "{databases.orders-db.url}"
 PAYMENTS_URL = "{workers.payments.url}"

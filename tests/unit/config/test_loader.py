@@ -65,6 +65,8 @@ def test_worker_defaults_depend_on_http(shop: System) -> None:
     assert shop.workers["relay"].ready is None
     assert not shop.workers["relay"].has_http
     assert shop.workers["orders"].crash_points == ("before-log", "after-log")
+    assert shop.workers["orders"].durable == ("journal.log", "wal/*.log")
+    assert shop.workers["payments"].durable == ()
     assert shop.workers["orders"].role == "coordinator"
 
 

@@ -14,6 +14,7 @@ from dtx.core.campaign import (
     MatrixRow,
     SelftestFinished,
     SelftestRow,
+    Skipped,
 )
 from dtx.core.exit_codes import ExitCode
 from dtx.core.verdict import Status
@@ -35,6 +36,14 @@ def rendered(part: RenderableType, width: int = 120) -> str:
     console.print(part)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_a_matrix_says_what_was_skipped_and_why() -> None:
+    skipped = Skipped(system="saga", variant=None, fault="power-loss", reason="no durable files")
+    finished = MatrixFinished(rows=(), results=(), exit_code=ExitCode.UNKNOWN, skipped=(skipped,))
+    text = rendered(matrix_table(finished))
+    assert "saga x power-loss: skipped: no durable files" in text
+    assert "UNKNOWN, 0 runs" in text
 
 
 def test_a_matrix_names_the_folder_of_every_run_that_does_not_hold() -> None:

@@ -12,6 +12,7 @@ from tests.support.histories import (
     KILLED_NODE,
     PAUSED_NODE,
     PAYMENTS,
+    POWERLESS_NODE,
     RESTARTED_NODE,
     RunBuilder,
     check_of,
@@ -115,6 +116,7 @@ def test_death_that_no_fault_explains_convicts(run: RunBuilder) -> None:
     [
         (Proof.DEATH, KILLED_NODE),
         (Proof.CRASH, CRASHED_NODE),
+        (Proof.POWER_LOSS, POWERLESS_NODE),
         (Proof.RESTART, RESTARTED_NODE),
     ],
 )

@@ -14,6 +14,7 @@ from tests.support.histories import (
     LINK_EVIDENCE,
     LOCKED_NODE,
     PAUSED_NODE,
+    POWERLESS_NODE,
     RESTARTED_NODE,
     RunBuilder,
 )
@@ -35,6 +36,7 @@ def evidence(proof: Proof) -> tuple[list[LinkEvidence], list[NodeEvidence]]:
         Proof.SILENCE: ([HELD_LINK, OTHER_HELD], []),
         Proof.DEATH: ([], [KILLED_NODE]),
         Proof.CRASH: ([], [CRASHED_NODE]),
+        Proof.POWER_LOSS: ([], [POWERLESS_NODE]),
         Proof.RESTART: ([], [RESTARTED_NODE]),
         Proof.PAUSE: ([], [PAUSED_NODE]),
         Proof.SESSIONS: ([], [ENDED_SESSIONS]),
@@ -215,3 +217,31 @@ def test_a_fault_that_did_not_come_beside_one_that_landed_is_told(run: RunBuilde
     verdict = run.judge()
     assert verdict.status is Status.HOLDS
     assert verdict.omitted == run.omitted
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"unseen": "process 9 (go) is written in Go"}, "synced is not known, so nothing was cut"),
+        ({"durable_files": 0}, "had none of its durable files"),
+        ({"connections": 0}, "had no open connection"),
+        ({"restarted_after_s": None}, "was not started again"),
+    ],
+)
+def test_a_loss_of_power_that_took_nothing_known_has_not_landed(
+    run: RunBuilder, change: dict[str, str | int | None], reason: str
+) -> None:
+    node = msgspec.structs.replace(POWERLESS_NODE, **change)
+    run.fault(Proof.POWER_LOSS, nodes=[node])
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert reason in verdict.coverage[0].reason
+
+
+@pytest.mark.parametrize(
+    ("cut_bytes", "words"), [(0, "had all been synced"), (80, "lost 80 bytes")]
+)
+def test_a_loss_of_power_says_what_it_took(run: RunBuilder, cut_bytes: int, words: str) -> None:
+    node = msgspec.structs.replace(POWERLESS_NODE, cut_bytes=cut_bytes)
+    run.fault(Proof.POWER_LOSS, nodes=[node])
+    assert words in run.judge().coverage[0].reason

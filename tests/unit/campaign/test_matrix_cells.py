@@ -1,0 +1,37 @@
+"""Which cells a matrix has, and which faults a system is spared."""
+
+import pytest
+
+from dtx.campaign.cells import CampaignSettings
+from dtx.campaign.matrix import MatrixSettings, matrix_cells
+from dtx.core.errors import UsageError
+
+
+def settings(*faults: str, seeds: int = 2) -> MatrixSettings:
+    return MatrixSettings(
+        systems=("saga",), faults=faults, seeds=seeds, campaign=CampaignSettings()
+    )
+
+
+def test_every_fault_has_a_cell_for_each_seed() -> None:
+    cells, skipped = matrix_cells(settings("none", "kill"))
+    assert [(c.fault, c.seed) for c in cells] == [
+        ("none", 1),
+        ("none", 2),
+        ("kill", 1),
+        ("kill", 2),
+    ]
+    assert skipped == ()
+
+
+@pytest.mark.parametrize("fault", ["power-loss", "power-loss@each", "kill+power-loss"])
+def test_a_fault_that_the_system_cannot_suffer_is_skipped_with_the_reason(fault: str) -> None:
+    cells, (skipped,) = matrix_cells(settings("kill", fault))
+    assert {cell.fault for cell in cells} == {"kill"}
+    assert skipped.fault == fault
+    assert "saga has" in skipped.reason
+
+
+def test_a_misspelt_place_is_an_error_and_not_skipped() -> None:
+    with pytest.raises(UsageError, match="paymnts"):
+        matrix_cells(settings("kill@paymnts"))
