@@ -2,10 +2,14 @@
 
 import functools
 import os
+import shutil
+import subprocess
 
 import pytest
 
 from dtx.core.errors import DtxError
+
+OLDEST_NODE = 20
 
 
 @functools.cache
@@ -35,9 +39,23 @@ def local_problem() -> str:
     return ""
 
 
+@functools.cache
+def node_problem() -> str:
+    """Return why programs in Node can't be tested here, or nothing."""
+    absent = [program for program in ("node", "npm") if shutil.which(program) is None]
+    if absent:
+        return f"{' and '.join(absent)} not on PATH"
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    major = told.stdout.strip().removeprefix("v").split(".")[0]
+    if not major.isdigit() or int(major) < OLDEST_NODE:
+        return f"node says {told.stdout.strip() or told.stderr.strip()!r}, {OLDEST_NODE} is needed"
+    return ""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for marker, problem in (("docker", docker_problem), ("local", local_problem)):
+    needs = {"docker": docker_problem, "local": local_problem, "node": node_problem}
+    for marker, problem in needs.items():
         if item.get_closest_marker(marker) and (reason := problem()):
             if os.environ.get("CI") == "true":
-                pytest.fail(f"the {marker} runtime must be tested in CI: {reason}", pytrace=False)
-            pytest.skip(f"no {marker} runtime here: {reason}")
+                pytest.fail(f"what needs {marker} must be tested in CI: {reason}", pytrace=False)
+            pytest.skip(f"no {marker} here: {reason}")

@@ -9,6 +9,7 @@ from dtx.cli.invocation import Invocation
 from dtx.cli.usage_words import usage_words
 from dtx.core.errors import DtxError
 from dtx.core.exit_codes import ExitCode
+from dtx.core.last_words import telling_line
 
 TRACEBACK_FILE = "traceback.txt"
 
@@ -73,13 +74,13 @@ def say(text: str) -> None:
 def _expected(error: DtxError, invocation: Invocation) -> Trouble:
     first, *rest = error.message.strip().splitlines() or [type(error).__name__]
     hint = error.hint
-    # Of a long output the end says why; all of it is kept where there is a place for it.
+    # Of a long output one line says why; all of it is kept where there is a place for it.
     if len(rest) > 1 and invocation.folder is not None:
         (invocation.folder / "error.txt").write_text(f"{error.message}\n")
         hint = "; ".join(filter(None, [hint, f"all of it: {invocation.folder / 'error.txt'}"]))
     if invocation.is_debug:
         say(_traceback(error))
-    message = "\n".join([first, *(line.strip() for line in rest[-1:])])
+    message = "\n".join(filter(None, [first, telling_line(rest)]))
     return Trouble(exit_code=error.exit_code, message=message, hint=hint)
 
 

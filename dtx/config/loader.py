@@ -7,7 +7,7 @@ from dtx.config.model import Selection, System
 from dtx.config.offers import Offers, parse_offers
 from dtx.config.place import Place, shown
 from dtx.config.selection import describe, resolve
-from dtx.config.system import parse_system, parse_title
+from dtx.config.system import parse_about, parse_system
 from dtx.config.table import Table
 from dtx.config.toml_file import FILE_NAME, read_toml
 
@@ -46,7 +46,8 @@ def declared(folder: Path) -> Declared:
     """
     file = folder / FILE_NAME
     top = Table(Place(str(file)), read_toml(file))
-    return Declared(title=parse_title(top), offers=parse_offers(top))
+    title, _ = parse_about(top)
+    return Declared(title=title, offers=parse_offers(top))
 
 
 def _check_files(system: System, place: Place) -> None:

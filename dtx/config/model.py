@@ -291,6 +291,7 @@ class System:
     Attributes:
         name: the folder's name.
         folder: where its file stands; programs run there.
+        setup: a command to be done there once, which dtx names and never runs; empty if there is none.
         tables: the resolved tables, for plan.json.
         links: every reference from a worker, the client or a reader to another node, in order of the file.
         variants, workloads, options: what the file offers, not what was chosen.
@@ -309,6 +310,7 @@ class System:
     options: Mapping[str, Option]
     tables: Mapping[str, Any]
     readers: Mapping[str, Reader] = field(default_factory=dict)
+    setup: str = ""
 
     @property
     def inner_links(self) -> tuple[Link, ...]:

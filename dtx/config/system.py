@@ -38,7 +38,7 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
     top = Table(place, tables)
     top.refuse("brokers", "this dtx brings up no brokers")
     with top:
-        title = parse_title(top)
+        title, setup = parse_about(top)
         databases = parse_databases(top.section("databases"), folder)
         workers = parse_workers(top.section("workers"), mentions)
         client = parse_client(top.need("client"), databases, mentions)
@@ -50,6 +50,7 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
         name=name,
         folder=folder,
         title=title,
+        setup=setup,
         databases=databases,
         workers=workers,
         client=client,
@@ -63,10 +64,11 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
     )
 
 
-def parse_title(top: Table) -> str:
-    """Read [system], which has only a title."""
+def parse_about(top: Table) -> tuple[str, str]:
+    """Read [system]: its title, and the command that is to be done once before it can run (empty: none)."""
     with top.need("system").table() as table:
-        return table.need("title").text()
+        setup = table.get("setup")
+        return table.need("title").text(), setup.text() if setup else ""
 
 
 def _check_names(

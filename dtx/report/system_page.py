@@ -35,6 +35,7 @@ def system_document(system: System, variant: str | None = None) -> dict[str, Any
     return {
         "name": system.name,
         "title": system.title,
+        "setup": system.setup or None,
         "variant": variant,
         "databases": {
             name: {
@@ -82,6 +83,8 @@ def system_document(system: System, variant: str | None = None) -> dict[str, Any
 
 def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
     yield Text(f"{system.name}: {clean(system.title)}", style=colours.HEADING)
+    if system.setup:
+        yield Text(f"  to be done once, in {system.folder}: {clean(system.setup)}")
     if variant is not None:
         yield from _chosen(system.variants[variant])
     yield _heading("Who talks to whom")

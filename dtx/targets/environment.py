@@ -200,6 +200,7 @@ class Environment:
                 crash_file=crash / f"{name}.json",
                 resolve=self.resolver(name),
                 logs=self._logs,
+                setup=self.system.setup,
             )
         self.crash_points = CrashFiles({n: w.crash_file for n, w in self._workers.items()})
 

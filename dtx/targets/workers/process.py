@@ -14,6 +14,7 @@ from pathlib import Path
 from dtx.config.model import Reference, Worker
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, ProvisionError
+from dtx.core.last_words import telling_line
 from dtx.core.ports import CleanStop, Death
 from dtx.targets import process_tree
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
@@ -26,7 +27,7 @@ DATA_VARIABLE = "DTX_DATA_DIR"
 STOP_WITHIN_S = 1.5
 LAST_WORDS_WITHIN_S = 0.5
 LAST_WORDS = 6
-"""Lines of a dead worker's output that tell how it died."""
+"""Lines of the output of a worker that died in a run, besides the one that says why."""
 
 
 class WorkerProcess:
@@ -34,7 +35,7 @@ class WorkerProcess:
 
     def __init__(
         self, *, worker: Worker, folder: Path, scope: RunScope, port: int | None,
-        crash_file: Path, resolve: Callable[[Reference], str], logs: LogCollector,
+        crash_file: Path, resolve: Callable[[Reference], str], logs: LogCollector, setup: str = "",
     ) -> None:  # fmt: skip
         """Prepare a worker.
 
@@ -58,6 +59,7 @@ class WorkerProcess:
         self._scope = scope
         self._resolve_other = resolve
         self._logs = logs
+        self._setup = setup
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -76,7 +78,7 @@ class WorkerProcess:
         except OSError as error:
             raise ConfigError(
                 f"worker {self.worker.name}: can't start {command[0]!r}: {error.strerror}",
-                hint=f"see `command` of [workers.{self.worker.name}] in system.toml",
+                hint=f"is it installed, and on PATH? see `command` of [workers.{self.worker.name}] in system.toml",
             ) from error
         self._process = process
         if process.stdout is not None:
@@ -147,12 +149,15 @@ class WorkerProcess:
         return self._process is not None and self._process.poll() is None
 
     def exit_detail(self) -> str:
-        """Return how it ended and its last output, in words."""
+        """Return how it ended and its last words."""
+        return self._end(LAST_WORDS)
+
+    def _end(self, lines: int) -> str:
         status = self._process.poll() if self._process else None
         if status is None:
             return ""
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return f"ended with {how}; {self._output(LAST_WORDS)}"
+        return f"ended with {how}; {self._output(lines)}"
 
     def members(self) -> set[int]:
         """Return its processes now: those that carry its mark, and those below the first."""
@@ -196,12 +201,20 @@ class WorkerProcess:
                 Deadline.after(LAST_WORDS_WITHIN_S),
             )
             raise ProvisionError(
-                f"worker {self.worker.name} {self.exit_detail()}",
-                hint=f"see `command` and `env` of [workers.{self.worker.name}] in system.toml",
+                f"worker {self.worker.name} {self._end(LAST_LINES)}",
+                hint=self._first_things_to_look_at(),
             )
 
+    def _first_things_to_look_at(self) -> str:
+        see = f"see `command` and `env` of [workers.{self.worker.name}] in system.toml"
+        if not self._setup:
+            return see
+        return f"was `{self._setup}` done in {self._folder}? It is what system.toml says to do once; else {see}"
+
     def _output(self, lines: int = LAST_LINES) -> str:
-        output = "\n".join(self._logs.last_output(self.worker.name).splitlines()[-lines:])
+        written = self._logs.last_output(self.worker.name).splitlines()
+        last, why = written[-lines:], telling_line(written)
+        output = "\n".join(last if not why or why in map(str.strip, last) else [why, *last])
         return f"its last output:\n{output}" if output else "it wrote nothing"
 
 

@@ -90,6 +90,24 @@ class TestReadiness:
         )
         assert "[workers.orders]" in caught.value.hint
 
+    def test_worker_that_ends_at_once_is_told_what_the_system_says_to_do_first(
+        self, bench: Bench
+    ) -> None:
+        worker = bench.worker("raise SystemExit(1)", setup="npm ci")
+        worker.start()
+        with pytest.raises(ProvisionError) as caught:
+            worker.wait_ready(soon())
+        assert f"was `npm ci` done in {bench.folder}?" in caught.value.hint
+
+    def test_what_says_why_is_among_the_last_words_however_much_was_written_after_it(
+        self, bench: Bench
+    ) -> None:
+        worker = bench.started("print('Error: no database'); [print('frame') for _ in range(20)]")
+        assert eventually(lambda: not worker.is_alive() and len(bench.lines()) == 21)
+        lines = worker.exit_detail().splitlines()
+        assert lines[1] == "Error: no database"
+        assert lines[2:] == ["frame"] * worker_process.LAST_WORDS
+
     def test_worker_that_ends_silently_says_so(self, bench: Bench) -> None:
         worker = bench.started("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
         assert eventually(lambda: not worker.is_alive())

@@ -39,6 +39,7 @@ class Bench:
         env: Mapping[str, str] | None = None,
         command: tuple[str, ...] = ("{python}", "-I", "-S", "program.py"),
         durable: tuple[str, ...] = (),
+        setup: str = "",
     ) -> WorkerProcess:
         (self.folder / "program.py").write_text(textwrap.dedent(program))
         worker = Worker(
@@ -60,6 +61,7 @@ class Bench:
             crash_file=self.folder / "crash.json",
             resolve=lambda reference: f"resolved {reference.name}",
             logs=self.logs,
+            setup=setup,
         )
         self._made.append(made)
         return made

@@ -60,6 +60,17 @@ def test_an_error_has_at_most_three_lines_and_the_rest_is_kept_in_the_run_folder
     assert "line 7" in (tmp_path / "error.txt").read_text()
 
 
+def test_of_a_long_output_the_line_that_says_why_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = (
+        "worker shop ended with exit status 1; its last output:\nError: no pg\n    at x\n\nv20"
+    )
+    invocation = Invocation(folder=tmp_path)
+    tell(trouble_of(ProvisionError(message), invocation), invocation)
+    assert capsys.readouterr().err.splitlines()[1] == "  Error: no pg"
+
+
 def _failing(error: BaseException, folder: Path | None = None) -> object:
     def run_experiment(settings: ExperimentSettings) -> Iterator[TrialEvent]:
         del settings

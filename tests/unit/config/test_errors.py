@@ -27,6 +27,7 @@ WRONG = {
     "worker image": ('[workers.orders]\n', "[workers.orders]\nimage = 'a'\n", "workers.orders.image", "give a command", ""),
     "prepared query": ('effects = "select 3"', 'effects = "select 3", prepared = \'a\'', "databases.payments-db.observe.prepared", "itself", ""),
     "missing title": ('title = "A shop"', "", "system", 'the key "title" is missing', ""),
+    "empty setup": ('title = "A shop"', 'title = "A shop"\nsetup = " "', "system.setup", "must not be empty", ""),
     "missing command": ('command = ["./payments"]', 'comand = ["./payments"]', "workers.payments", 'the key "command" is missing', 'write "command" for "comand"'),
     "missing kind": ('kind = "postgres"\nobserve', "observe", "databases.payments-db", 'the key "kind" is missing', ""),
     "missing ok": ('ok = [201]\n', "", "client", 'the key "ok" is missing', ""),

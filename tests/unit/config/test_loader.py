@@ -1,10 +1,12 @@
 """What a right file becomes."""
 
+import io
 import json
 from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from dtx.config.loader import declared, load_system
 from dtx.config.model import (
@@ -20,6 +22,7 @@ from dtx.config.model import (
 from dtx.config.system import parse_system
 from dtx.core.errors import ConfigError
 from dtx.core.observation import Shape
+from dtx.report.system_page import print_system, system_document
 from tests.unit.config.sample import TEXT, changed, load, write
 
 
@@ -35,6 +38,18 @@ def test_name_and_folder_are_those_of_the_resolved_folder(
     system = load_system(Path())
     assert system.name == "shop"
     assert system.folder == (tmp_path / "shop").resolve()
+
+
+def test_setup_is_what_the_file_says_and_is_named_on_the_systems_page(
+    shop: System, tmp_path: Path
+) -> None:
+    title = 'title = "A shop"'
+    told = load(tmp_path, changed(title, f'{title}\nsetup = "npm ci"'))
+    assert (shop.setup, told.setup) == ("", "npm ci")
+    with io.StringIO() as file:
+        print_system(Console(file=file, width=400), told)
+        assert f"to be done once, in {told.folder}: npm ci" in file.getvalue()
+    assert system_document(told)["setup"] == "npm ci"
 
 
 def test_database_has_kind_schema_queries_and_residue(shop: System) -> None:
