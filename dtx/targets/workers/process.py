@@ -47,6 +47,7 @@ class WorkerProcess:
             crash_file: in which its crash points are armed.
             resolve: references to others.
             logs: takes what it writes.
+            setup: what the system says is to be done once before it can run.
         """
         self.worker = worker
         self.address = Address("127.0.0.1", port) if port is not None else None
