@@ -1,52 +1,138 @@
 """What the shell completes; never raises, since an error would end up in the user's command line."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from dtx.cli.run_names import LATEST, run_names
 
+if TYPE_CHECKING:
+    from dtx.config.loader import Declared
+    from dtx.config.model import System
+
 _RUNS = Path(".dtx/runs")
+_AGGREGATES = ("coordinator", "databases", "workers", "*")
+Complete = Callable[[typer.Context, str], list[str]]
 
 
-def systems(incomplete: str) -> list[str]:
-    """Return built-in systems."""
+def _never_raises(names: Callable[[typer.Context, str], Iterable[str]]) -> Complete:
+    """Keep those that begin with what was typed; whatever goes wrong, nothing is completed."""
+
+    @functools.wraps(names)
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        try:
+            found = dict.fromkeys(names(ctx, incomplete))
+            return [name for name in found if name.startswith(incomplete)]
+        except Exception:  # the shell would print it into the command line
+            return []
+
+    return complete
+
+
+@_never_raises
+def systems(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Built-in systems, and folders with a system.toml near what was typed."""
     from dtx.config.find import builtin_systems  # noqa: PLC0415 (start time)
 
-    return _beginning(builtin_systems(), incomplete)
+    return (*builtin_systems(), *_own_systems(incomplete))
 
 
-def faults(incomplete: str) -> list[str]:
-    """Return faults."""
+@_never_raises
+def faults(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Faults; behind the `@` the links and nodes of the system that was named; behind `+` all again."""
     from dtx.chaos.faults import SUMMARIES  # noqa: PLC0415 (start time)
-    from dtx.chaos.grammar import FILE, RANDOM  # noqa: PLC0415
 
-    return _beginning((*SUMMARIES, RANDOM, FILE), incomplete)
+    done, plus, last = incomplete.rpartition("+")
+    name, at, scope = last.partition("@")
+    if not at:
+        return (f"{done}{plus}{each}" for each in SUMMARIES)
+    del scope
+    return (f"{done}{plus}{name}@{each}" for each in _scopes(ctx))
 
 
-def variants(incomplete: str) -> list[str]:
-    """Return the variants of all built-in systems."""
+@_never_raises
+def variants(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """The variants of the systems that were named, else of all built-in ones."""
+    return (name for declared in _declared(ctx) for name in declared.offers.variants)
+
+
+@_never_raises
+def workloads(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """The workloads of the systems that were named, else of all built-in ones."""
+    return (name for declared in _declared(ctx) for name in declared.offers.workloads)
+
+
+@_never_raises
+def runs(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Run folders, newest first, after `latest`."""
+    out = ctx.params.get("out") or _RUNS
+    return (LATEST, *reversed(run_names(Path(out))))
+
+
+@_never_raises
+def systems_and_runs(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """What `dtx show` takes."""
+    return (*systems(ctx, incomplete), *runs(ctx, incomplete))
+
+
+@_never_raises
+def held(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """The ids of the environments that are held."""
+    from dtx.targets.held import held_environments  # noqa: PLC0415 (heavy)
+
+    return (each.id for each in held_environments())
+
+
+@_never_raises
+def own_options(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """The options that the named system's own file declares, or the values of the one that was just typed."""
+    options = {
+        f"--{n}": o for declared in _declared(ctx) for n, o in declared.offers.options.items()
+    }
+    words: Sequence[str] = ctx.args
+    if words and words[-1] in options:
+        return options[words[-1]].values
+    flag, has_value, _ = incomplete.partition("=")
+    if has_value and flag in options:
+        return (f"{flag}={value}" for value in options[flag].values)
+    return options
+
+
+def _named(ctx: typer.Context) -> Sequence[str]:
+    """Return the systems that stand on the command line already."""
+    given = ctx.params.get("system") or ctx.params.get("systems") or ctx.params.get("what") or ()
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _declared(ctx: typer.Context) -> "Sequence[Declared]":
     from dtx.config.find import builtin_systems, find_system  # noqa: PLC0415 (start time)
     from dtx.config.loader import declared  # noqa: PLC0415
-    from dtx.core.errors import DtxError  # noqa: PLC0415
 
-    try:
-        names = [
-            name
-            for system in builtin_systems()
-            for name in declared(find_system(system)).offers.variants
-        ]
-    except DtxError:
-        return []
-    return _beginning(names, incomplete)
+    return [declared(find_system(name)) for name in _named(ctx) or builtin_systems()]
 
 
-def runs(incomplete: str) -> list[str]:
-    """Return run folders, newest first, after `latest`."""
-    try:
-        return _beginning([LATEST, *reversed(run_names(_RUNS))], incomplete)
-    except OSError:
-        return []
+def _scopes(ctx: typer.Context) -> Iterable[str]:
+    for system in map(_loaded, _named(ctx)):
+        yield from (link.name for link in system.links)
+        yield from system.nodes
+    yield from _AGGREGATES
 
 
-def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
-    return [name for name in names if name.startswith(incomplete)]
+def _loaded(name: str) -> "System":
+    from dtx.config.find import find_system  # noqa: PLC0415 (start time)
+    from dtx.config.loader import load_system  # noqa: PLC0415
+
+    return load_system(find_system(name))
+
+
+def _own_systems(incomplete: str) -> Iterable[str]:
+    from dtx.config.toml_file import FILE_NAME  # noqa: PLC0415 (start time)
+
+    above = incomplete.rpartition("/")[0]
+    folders = Path(above or "/" if incomplete.startswith("/") else above or ".").iterdir()
+    for folder in folders:
+        if (folder / FILE_NAME).is_file():
+            yield f"{above}/{folder.name}" if "/" in incomplete else folder.name

@@ -1,5 +1,6 @@
 """What one call of dtx carries from `main` to its command and back."""
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,9 @@ import typer
 
 if TYPE_CHECKING:
     from dtx.cli.output import Output
+
+HOLDER = (sys.executable, "-m", "dtx.cli.holder")
+"""The program that holds an environment open."""
 
 RUNS = Path(".dtx/runs")
 """Where run folders are, below the current directory."""

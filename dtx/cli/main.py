@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dtx.cli import check, clean, doctor, images, list_things, matrix, run, selftest, show
+from dtx.cli import check, clean, doctor, down, images, list_things, matrix, run, selftest, show, up
 from dtx.cli.invocation import Invocation
 from dtx.cli.signals import interruptible
 from dtx.cli.streams import flush_stdout
@@ -28,6 +28,8 @@ app.command("list")(list_things.list_things)
 app.command("show", context_settings=run.CONTEXT)(show.show)
 app.command("matrix")(matrix.matrix)
 app.command("selftest")(selftest.selftest)
+app.command("up", context_settings=run.CONTEXT)(up.up)
+app.command("down")(down.down)
 app.command("doctor")(doctor.doctor)
 app.command("clean")(clean.clean)
 app.add_typer(images.app, name="images")

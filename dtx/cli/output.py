@@ -4,11 +4,14 @@ import contextlib
 import re
 import sys
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 
 from dtx.cli.streams import forget_stdout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
 _PIPED_WIDTH = 10_000
@@ -63,6 +66,17 @@ class Output:
     def standard(cls) -> "Output":
         """Return consoles on stdout and stderr."""
         return cls(console_for(sys.stdout), console_for(sys.stderr))
+
+    @contextlib.contextmanager
+    def waiting(self, words: str) -> "Iterator[None]":
+        """Show on stderr what takes a moment, while the body runs."""
+        from dtx.cli.signals import shown  # noqa: PLC0415 (start time)
+        from dtx.report.live import can_redraw  # noqa: PLC0415
+        from dtx.report.waiting import waiting  # noqa: PLC0415
+
+        showing = shown() if can_redraw(self.progress) else contextlib.nullcontext()
+        with waiting(self.progress, words), showing:
+            yield
 
     def document(self, document: object) -> None:
         """Print one JSON document and nothing else."""

@@ -1,6 +1,5 @@
 """`dtx run SYSTEM`: one experiment, from plan to verdict."""
 
-import contextlib
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dtx.cli import completion
-from dtx.cli.invocation import RUNS, Invocation, invocation_of
-from dtx.cli.signals import is_interrupted, shown
+from dtx.cli.invocation import HOLDER, RUNS, Invocation, invocation_of
 from dtx.cli.system_options import own_flags, read_options
+from dtx.cli.trial_view import watch
 from dtx.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from dtx.config.model import Selection
     from dtx.core.events import TrialFinished
+    from dtx.core.held import HeldEnvironment
     from dtx.experiment.settings import ExperimentSettings
-    from dtx.report.progress import Reporter
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 """A system declares options of its own, which are known only once its file is read."""
@@ -75,6 +74,9 @@ def run(
         Path | None,
         typer.Option(help="Write the schedule to this file, for --fault file:FILE."),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Hold the environment open after the verdict.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Print the traceback of an error.")
     ] = False,
@@ -102,10 +104,10 @@ def run(
         _save_schedule(save_schedule, settings)
     if plan:
         return _print_plan(invocation, settings, is_json=json)
-    finished = _run(invocation, settings, is_quiet=quiet)
+    finished, held = _run(invocation, settings, is_kept=keep, is_quiet=quiet)
     if junit is not None:
         _write_junit(junit, finished)
-    _print(invocation, finished, is_json=json, is_quiet=quiet)
+    _print(invocation, finished, held, is_json=json, is_quiet=quiet)
     return finished.verdict.status.exit_code
 
 
@@ -127,40 +129,19 @@ def select(
 
 
 def _run(
-    invocation: Invocation, settings: "ExperimentSettings", *, is_quiet: bool
-) -> "TrialFinished":
+    invocation: Invocation, settings: "ExperimentSettings", *, is_kept: bool, is_quiet: bool
+) -> "tuple[TrialFinished, HeldEnvironment | None]":
     from dtx.core.errors import InternalError  # noqa: PLC0415
-    from dtx.core.events import TrialFinished, TrialPlanned  # noqa: PLC0415
+    from dtx.experiment.holding import HoldOrder, hold  # noqa: PLC0415 (heavy)
     from dtx.experiment.session import run_experiment  # noqa: PLC0415 (heavy)
 
-    finished: TrialFinished | None = None
-    with (
-        _reporter(invocation, is_quiet=is_quiet) as reporter,
-        shown() if reporter.shows_interrupts else contextlib.nullcontext(),
-        contextlib.closing(run_experiment(settings)) as events,
-    ):
-        for event in events:
-            if isinstance(event, TrialPlanned):
-                invocation.folder = event.folder
-            elif isinstance(event, TrialFinished):
-                finished = event
-            reporter.see(event)
-    if finished is None:
+    if is_kept:
+        seen = watch(invocation, hold(HoldOrder(settings=settings), HOLDER), is_quiet=is_quiet)
+    else:
+        seen = watch(invocation, run_experiment(settings), is_quiet=is_quiet)
+    if seen.finished is None:
         raise InternalError("the trial ended without a verdict")
-    return finished
-
-
-def _reporter(invocation: Invocation, *, is_quiet: bool) -> "Reporter":
-    from dtx.experiment.judging import planned_system  # noqa: PLC0415 (heavy)
-    from dtx.report.live import LiveView, can_redraw  # noqa: PLC0415 (start time)
-    from dtx.report.progress import NoProgress, PlainProgress  # noqa: PLC0415
-
-    if is_quiet:
-        return NoProgress()
-    console = invocation.output.progress
-    if not can_redraw(console):
-        return PlainProgress(console)
-    return LiveView(console, planned_system, is_interrupted)
+    return seen.finished, seen.held
 
 
 def _print_plan(
@@ -204,19 +185,30 @@ def _save_schedule(path: Path, settings: "ExperimentSettings") -> None:
 
 
 def _print(
-    invocation: Invocation, finished: "TrialFinished", *, is_json: bool, is_quiet: bool
+    invocation: Invocation,
+    finished: "TrialFinished",
+    held: "HeldEnvironment | None",
+    *,
+    is_json: bool,
+    is_quiet: bool,
 ) -> None:
     from dtx.report.headline import headline  # noqa: PLC0415
+    from dtx.report.held import held_document, print_held  # noqa: PLC0415
     from dtx.report.json_document import run_document  # noqa: PLC0415
     from dtx.report.terminal import print_report  # noqa: PLC0415
 
     plan, verdict, folder = finished.plan, finished.verdict, finished.folder
     if is_json:
-        invocation.output.document(run_document(plan, verdict, folder))
-    elif is_quiet:
+        document = run_document(plan, verdict, folder)
+        invocation.output.document(document | ({"held": held_document(held)} if held else {}))
+        return
+    if is_quiet:
         invocation.output.result.print(headline(plan, verdict))
     else:
         print_report(invocation.output.result, plan, verdict, folder)
+    if held is not None:
+        invocation.output.result.print("")
+        print_held(invocation.output.result, held)
 
 
 def _write_junit(path: Path, finished: "TrialFinished") -> None:

@@ -23,9 +23,7 @@ def show(
         str,
         typer.Argument(
             help="A system, or a run folder's path, name or `latest`.",
-            autocompletion=lambda incomplete: (
-                completion.systems(incomplete) + completion.runs(incomplete)
-            ),
+            autocompletion=completion.systems_and_runs,
         ),
     ],
     *,

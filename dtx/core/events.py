@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dtx.core.held import HeldEnvironment
 from dtx.core.history import PhaseName
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import Verdict
@@ -79,4 +80,12 @@ class TrialFinished:
     took_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentHeld:
+    """The environment is held open from now on, by a process of its own. The last event of what is kept."""
+
+    held: HeldEnvironment
+
+
 TrialEvent = TrialPlanned | StepStarted | PhaseStarted | Ticked | TrialFinished
+HoldEvent = TrialEvent | EnvironmentHeld

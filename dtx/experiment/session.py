@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from dtx.config.model import System
+from dtx.core.errors import InternalError
 from dtx.core.events import StepStarted, TrialEvent
 from dtx.core.run_folder import RunFolder
 from dtx.experiment.planning import Planned, plan_experiment, plan_for, run_name
@@ -64,19 +66,38 @@ class Session:
         folder = RunFolder.create(settings.out / run_name(planned.plan))
         trial = Trial(planned, folder)
         yield trial.planned_event()
-        environment = self._environment
-        if environment is None:
-            yield StepStarted(
-                what=f"starting {len(self._system.databases)} databases and Toxiproxy"
-                f" ({self._runtime.name.value})"
-            )
-            environment = self._stack.enter_context(provisioned(self._system, self._runtime.name))
-            for work in environment.runtime.first_time_work():
-                yield StepStarted(what=work)
-            environment.start(is_reset_later=not self._is_for_one)
-            self._environment = environment
+        if self._environment is None:
+            yield from self._start()
         elif self._is_used:
             yield StepStarted(what="resetting the environment")
-            environment.reset()
+            self.environment.reset()
         self._is_used = True
-        yield from trial.run(environment)
+        yield from trial.run(self.environment)
+
+    def bring_up(self, logs: Path) -> Iterator[StepStarted]:
+        """Start everything, the workers too, without a trial; their logs go below the folder.
+
+        Raises:
+            DtxError: something did not come up.
+        """
+        yield from self._start()
+        yield StepStarted(what=f"starting workers: {', '.join(self._system.workers)}")
+        self.environment.start_workers(logs)
+
+    @property
+    def environment(self) -> Environment:
+        """The environment that is held."""
+        if self._environment is None:
+            raise InternalError("nothing has been brought up yet")
+        return self._environment
+
+    def _start(self) -> Iterator[StepStarted]:
+        yield StepStarted(
+            what=f"starting {len(self._system.databases)} databases and Toxiproxy"
+            f" ({self._runtime.name.value})"
+        )
+        environment = self._stack.enter_context(provisioned(self._system, self._runtime.name))
+        for work in environment.runtime.first_time_work():
+            yield StepStarted(what=work)
+        environment.start(is_reset_later=not self._is_for_one)
+        self._environment = environment

@@ -61,6 +61,23 @@ class Environment:
             raise InternalError("the environment has not been started")
         return self._links
 
+    @property
+    def run_id(self) -> str:
+        """The mark of all its processes and containers."""
+        return self._scope.run_id
+
+    @property
+    def folder(self) -> Path:
+        """The private folder, which goes with it."""
+        return self._scope.folder
+
+    @property
+    def toxiproxy_url(self) -> str:
+        """Where Toxiproxy's API answers."""
+        if self._toxiproxy is None:
+            raise InternalError("Toxiproxy has not been started")
+        return f"http://{self._toxiproxy.address}"
+
     def start(self, *, is_reset_later: bool = True) -> None:
         """Bring up databases, with their schemas, and a proxy for each link; workers come later.
 

@@ -51,7 +51,7 @@ class Leftovers:
 
 def leftovers() -> Leftovers:
     """Look; changes nothing."""
-    folders = _private_folders()
+    folders = private_folders()
     known = {_run_id(folder) for folder in folders}
     living = {_run_id(folder) for folder in folders if not _is_dead(folder)}
     socket, in_docker = _docker_runs()
@@ -117,7 +117,8 @@ def _sweep(run: str, socket: str) -> str:
     return f"{words}; {left} would not go" if left else words
 
 
-def _private_folders() -> tuple[Path, ...]:
+def private_folders() -> tuple[Path, ...]:
+    """Return the private folders of runs, alive or dead, as far as they can be found."""
     places = {Path(tempfile.gettempdir()), *_reapers_places()}
     found: set[Path] = set()
     for place in places:

@@ -50,6 +50,10 @@ class ProxiedLinks:
         """Return where the link's source must connect."""
         return self._proxies[link].listen
 
+    def proxy_name(self, link: str) -> str:
+        """Return what the link's proxy is called in Toxiproxy's API."""
+        return _proxy_name(link)
+
     def traffic(self) -> Mapping[str, LinkTraffic]:
         """Return the traffic of every link since `renew`, by the kernel's counters."""
         ports = self._meter.sample()
