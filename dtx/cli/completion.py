@@ -46,10 +46,11 @@ def faults(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     from dtx.chaos.faults import SUMMARIES  # noqa: PLC0415 (start time)
 
     done, plus, last = incomplete.rpartition("+")
-    name, at, scope = last.partition("@")
+    name, at, _ = last.partition("@")
     if not at:
-        return (f"{done}{plus}{each}" for each in SUMMARIES)
-    del scope
+        # Both, so that the shell neither adds a blank nor closes a quote before the scope.
+        ends = ("", "@") if _named(ctx) else ("",)
+        return (f"{done}{plus}{each}{end}" for each in SUMMARIES for end in ends)
     return (f"{done}{plus}{name}@{each}" for each in _scopes(ctx))
 
 
@@ -104,6 +105,9 @@ def own_options(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 def _named(ctx: typer.Context) -> Sequence[str]:
     """Return the systems that stand on the command line already."""
     given = ctx.params.get("system") or ctx.params.get("systems") or ctx.params.get("what") or ()
+    if not given:
+        # Behind an option without its value the library has put no word into its place yet.
+        given = next((word for word in ctx.args if not word.startswith("-")), ())
     return (given,) if isinstance(given, str) else tuple(given)
 
 

@@ -27,6 +27,7 @@ def doctor(
     Exit code 0 if at least one runtime can be used, else 4.
     """
     from dtx.targets.doctor import diagnose, usable_runtimes  # noqa: PLC0415 (heavy)
+    from dtx.targets.held import held_environments  # noqa: PLC0415
 
     invocation = invocation_of(context)
     diagnoses = diagnose()
@@ -35,6 +36,7 @@ def doctor(
         invocation.output.document(
             {
                 "runtimes": list(usable),
+                "held": [held.id for held in held_environments()],
                 "parts": [
                     {
                         "name": d.name,
@@ -56,6 +58,7 @@ def _print(
     invocation: Invocation, diagnoses: "tuple[Diagnosis, ...]", usable: tuple[str, ...]
 ) -> None:
     from dtx.report.tables import listing  # noqa: PLC0415 (rich)
+    from dtx.targets.held import held_environments  # noqa: PLC0415 (heavy)
 
     rows = [
         [
@@ -72,3 +75,5 @@ def _print(
         console.print(line)
     words = " and ".join(usable) if usable else "none"
     console.print(f"usable runtimes: {words}")
+    for held in held_environments():
+        console.print(f"held open: {held.system} as {held.id}; `dtx down {held.id}` ends it")

@@ -13,7 +13,7 @@ from dtx.experiment.holding import tell_and_hold
 
 def main() -> None:
     """Hold what the order on the pipe says; argument 1 is the number of the pipe's end."""
-    pipe: "Connection[Any, Any]" = Connection(int(sys.argv[1]))
+    pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
     with contextlib.suppress(KeyboardInterrupt, EOFError, ConnectionError), interruptible():
         try:
             tell_and_hold(pipe)

@@ -13,7 +13,7 @@ from dtx.core.exit_codes import ExitCode
 if TYPE_CHECKING:
     from dtx.cli.output import Output
 
-Kind = Literal["systems", "faults", "variants", "checkers", "runs", "workloads"]
+Kind = Literal["systems", "faults", "variants", "checkers", "runs", "workloads", "held"]
 Row = dict[str, object]
 
 
@@ -25,7 +25,7 @@ def list_things(
         bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
     ] = False,
 ) -> ExitCode:
-    """List systems, faults, variants, checkers, runs or workloads."""
+    """List systems, faults, variants, checkers, runs, workloads, or environments that are held open."""
     listings: dict[Kind, Callable[[], Iterator[Row]]] = {
         "systems": _systems,
         "faults": _faults,
@@ -33,6 +33,7 @@ def list_things(
         "checkers": _checkers,
         "runs": lambda: _runs(out),
         "workloads": _workloads,
+        "held": _held,
     }
     output = invocation_of(context).output
     rows = list(listings[kind]())
@@ -49,7 +50,10 @@ def _print(output: "Output", kind: Kind, rows: Sequence[Row]) -> None:
     from dtx.report.tables import listing, unwrapped_listing  # noqa: PLC0415 (rich)
 
     columns, cells = list(rows[0]), [[_words(v) for v in r.values()] for r in rows]
-    if kind == "runs":  # they end with a command, which is one only as long as it is one line
+    if kind in {
+        "runs",
+        "held",
+    }:  # they end with a command, which is one only as long as it is one line
         for line in unwrapped_listing(columns, cells):
             output.result.print(line, soft_wrap=True)
     else:
@@ -114,6 +118,20 @@ def _workloads() -> Iterator[Row]:
             yield {"system": system, "name": name}
 
 
+def _held() -> Iterator[Row]:
+    from dtx.targets.held import held_environments  # noqa: PLC0415 (heavy)
+
+    for held in held_environments():
+        yield {
+            "id": held.id,
+            "system": held.system,
+            "runtime": held.runtime,
+            "since": held.since,
+            "folder": held.folder,
+            "end": f"dtx down {held.id}",
+        }
+
+
 def _checkers() -> Iterator[Row]:
     from dtx.verify.registry import CHECKERS  # noqa: PLC0415 (start time)
 
@@ -125,18 +143,24 @@ def _runs(out: Path) -> Iterator[Row]:
     from dtx.core.errors import RecordError  # noqa: PLC0415
     from dtx.core.run_folder import RunFolder  # noqa: PLC0415 (start time)
     from dtx.report.wording import command_line  # noqa: PLC0415
+    from dtx.targets.held import held_environments  # noqa: PLC0415 (heavy)
 
+    kept = {Path(held.folder): held.id for held in held_environments() if held.is_run}
     for name in _newest_first(run_names(out)):
         folder = RunFolder(out / name)
         try:
             plan, verdict = folder.read_plan(), folder.read_verdict()
         except RecordError as error:
-            yield {"name": name, "verdict": "damaged", "broken": [], "command": error.message}
+            yield {
+                "name": name, "verdict": "damaged", "broken": [], "held": None,
+                "command": error.message,
+            }  # fmt: skip
             continue
         yield {
             "name": name,
             "verdict": verdict.status.value if verdict else "not judged",
             "broken": list(verdict.violated_checkers) if verdict else [],
+            "held": kept.get(folder.path.absolute()),
             "command": command_line(plan.command),
         }
 

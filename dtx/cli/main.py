@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from dtx.cli import check, clean, doctor, down, images, list_things, matrix, run, selftest, show, up
+from dtx.cli import (
+    bash_words,
+    check,
+    clean,
+    doctor,
+    down,
+    images,
+    list_things,
+    matrix,
+    run,
+    selftest,
+    show,
+    up,
+)
+from dtx.cli.completing import SystemCommand
 from dtx.cli.invocation import Invocation
 from dtx.cli.signals import interruptible
 from dtx.cli.streams import flush_stdout
@@ -22,13 +36,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run", context_settings=run.CONTEXT)(run.run)
+app.command("run", cls=SystemCommand, context_settings=run.CONTEXT)(run.run)
 app.command("check")(check.check)
 app.command("list")(list_things.list_things)
-app.command("show", context_settings=run.CONTEXT)(show.show)
+app.command("show", cls=SystemCommand, context_settings=run.CONTEXT)(show.show)
 app.command("matrix")(matrix.matrix)
 app.command("selftest")(selftest.selftest)
-app.command("up", context_settings=run.CONTEXT)(up.up)
+app.command("up", cls=SystemCommand, context_settings=run.CONTEXT)(up.up)
 app.command("down")(down.down)
 app.command("doctor")(doctor.doctor)
 app.command("clean")(clean.clean)
@@ -72,7 +86,7 @@ def execute(arguments: Sequence[str]) -> ExitCode:
         is_json="--json" in arguments,
     )
     try:
-        with interruptible():
+        with interruptible(), bash_words.mended():
             # typer answers an interrupt with 130 by itself, and returns what the command returned.
             returned = app(
                 list(arguments) or ["--help"],
@@ -86,6 +100,8 @@ def execute(arguments: Sequence[str]) -> ExitCode:
     except (
         Exception
     ) as error:  # the process boundary: whatever it is becomes words and an exit code
+        if bash_words.is_completing():
+            return ExitCode.HOLDS  # whatever is said would end up in the user's command line
         trouble = trouble_of(error, invocation)
         tell(trouble, invocation)
         return trouble.exit_code

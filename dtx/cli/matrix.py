@@ -28,7 +28,10 @@ def matrix(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each system under each fault.")] = 3,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
-    variant: Annotated[str | None, typer.Option(help="A variant of the systems.")] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="A variant of the systems.", autocompletion=completion.variants),
+    ] = None,
     rate: Annotated[float, typer.Option(help="Transactions submitted a second.")] = 50.0,
     duration: Annotated[float, typer.Option(help="Seconds of each main phase.")] = 4.0,
     runtime: Annotated[

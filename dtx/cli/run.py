@@ -48,7 +48,12 @@ def run(
             autocompletion=completion.variants,
         ),
     ] = None,
-    workload: Annotated[str | None, typer.Option(help="A workload that the system offers.")] = None,
+    workload: Annotated[
+        str | None,
+        typer.Option(
+            help="A workload that the system offers.", autocompletion=completion.workloads
+        ),
+    ] = None,
     rate: Annotated[float, typer.Option(help="Transactions submitted a second.")] = 50.0,
     duration: Annotated[float, typer.Option(help="Seconds of the main phase.")] = 10.0,
     seed: Annotated[

@@ -31,10 +31,17 @@ def show(
         str | None, typer.Option(help="Tell the story of this transaction of the run.")
     ] = None,
     variant: Annotated[
-        str | None, typer.Option(help="Show the system as this variant changes it.")
+        str | None,
+        typer.Option(
+            help="Show the system as this variant changes it.", autocompletion=completion.variants
+        ),
     ] = None,
     workload: Annotated[
-        str | None, typer.Option(help="Show the system as this workload changes it.")
+        str | None,
+        typer.Option(
+            help="Show the system as this workload changes it.",
+            autocompletion=completion.workloads,
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder below which run folders are.")] = RUNS,
     json: Annotated[

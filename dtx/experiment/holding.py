@@ -8,10 +8,11 @@ killed before that, the other one (or the holder's reaper) ends everything.
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,10 @@ def tell_and_hold(pipe: "Connection[Any, Any]") -> None:
         DtxError: the settings are wrong, or something did not come up.
     """
     order: HoldOrder = pipe.recv()
+    is_told = threading.Event()
+    threading.Thread(
+        target=_end_without_command, args=(pipe, is_told), name="dtx-holder-pipe", daemon=True
+    ).start()
     settings = order.settings
     for work in preparations(settings.runtime):
         pipe.send(StepStarted(what=work))
@@ -108,6 +113,7 @@ def tell_and_hold(pipe: "Connection[Any, Any]") -> None:
         environment = session.environment
         held = describe(environment, folder or Path(), is_run=order.folder is None)
         announce(held, environment.folder)
+        is_told.set()
         pipe.send(EnvironmentHeld(held=held))
         if pipe.recv() != _TAKEN:
             raise EOFError
@@ -150,6 +156,13 @@ def describe(environment: Environment, folder: Path, *, is_run: bool) -> HeldEnv
             json=request.body(first) if request.has_body else None,
         ),
     )
+
+
+def _end_without_command(pipe: "Connection[Any, Any]", is_told: threading.Event) -> None:
+    # The command says nothing while it waits: what can be read before it was told all is the end of the pipe.
+    wait([pipe])
+    if not is_told.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _logs(folder: Path) -> Path:

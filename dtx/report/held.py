@@ -48,12 +48,18 @@ def _page(held: HeldEnvironment) -> Iterator[Text]:
 
 def _by_hand(held: HeldEnvironment) -> Mapping[str, str]:
     rows = {"submit": _curl(held)}
-    inner = [name for name in held.links if not name.startswith("client->")] or list(held.links)
+    # The client's own link tells least, and one between workers most.
+    inner = sorted(held.links, key=lambda name: _interest(name, held), reverse=True)
     for link in inner[:1]:
         proxy = f"{held.toxiproxy}/proxies/{held.links[link].proxy}"
         rows[f"cut {link}"] = f"curl -s {proxy} -d '{{\"enabled\": false}}'"
         rows["mend it"] = f"curl -s {proxy} -d '{{\"enabled\": true}}'"
     return rows | {"logs": f"{held.folder}/logs", "end it": _end(held)}
+
+
+def _interest(link: str, held: HeldEnvironment) -> int:
+    source, _, destination = link.partition("->")
+    return (source in held.workers) + (destination in held.workers and source in held.workers)
 
 
 def _curl(held: HeldEnvironment) -> str:
