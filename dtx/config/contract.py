@@ -56,14 +56,14 @@ def _invariant(value: Value, databases: Mapping[str, Database]) -> Invariant:
     with value.table() as table:
         right = table.need("right")
         is_number = isinstance(right.raw, int) and not isinstance(right.raw, bool)
-        if not is_number and not isinstance(right.raw, Mapping):
+        if not is_number and not isinstance(right.raw, Mapping | list | tuple):
             raise right.place.error(
-                f"must be a query {{ database, sql }} or a whole number, not {shown(right.raw)}"
+                f"must be a query {{ database, sql }}, an array of them or a whole number, not {shown(right.raw)}"
             )
         return Invariant(
             name=table.need("name").text(),
-            left=_query(table.need("left"), databases),
-            right=right.whole() if is_number else _query(right, databases),
+            left=_side(table.need("left"), databases),
+            right=right.whole() if is_number else _side(right, databases),
             compare=_comparison(table.get("compare")),
         )
 
@@ -75,6 +75,12 @@ def _comparison(value: Value | None) -> str:
     if text not in COMPARISONS:
         raise value.place.no_such(f"there is no comparison {shown(text)}", text, COMPARISONS)
     return text
+
+
+def _side(value: Value, databases: Mapping[str, Database]) -> tuple[Query, ...]:
+    """Read one query, or several whose results are added up."""
+    items = [value] if isinstance(value.raw, Mapping) else value.filled_array()
+    return tuple(_query(item, databases) for item in items)
 
 
 def _query(value: Value, databases: Mapping[str, Database]) -> Query:

@@ -102,7 +102,15 @@ class IntField:
     high: int
 
 
-FieldGenerator = ChoiceField | IntField
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchField:
+    """What `values` has for the value of another field, `of`, which is a choice of strings."""
+
+    of: str
+    values: Mapping[str, FieldValue]
+
+
+FieldGenerator = ChoiceField | IntField | MatchField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +216,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invariant:
-    """`left compare right` for a scalar, or key by key for rows (key, value); `right` may be a number."""
+    """`left compare right` for a scalar, or key by key for rows (key, value).
+
+    Each side adds up what its queries return, key by key; `right` may be a number.
+    """
 
     name: str
-    left: Query
-    right: Query | int
+    left: tuple[Query, ...]
+    right: tuple[Query, ...] | int
     compare: str
 
 

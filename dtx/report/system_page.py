@@ -182,8 +182,12 @@ def _participants(system: System) -> Mapping[str, str]:
 
 def _sides(invariant: Invariant) -> str:
     right = invariant.right
-    where = right.database if isinstance(right, Query) else str(right)
-    return f"{invariant.left.database} {invariant.compare} {where}"
+    where = str(right) if isinstance(right, int) else _added(right)
+    return f"{_added(invariant.left)} {invariant.compare} {where}"
+
+
+def _added(queries: Iterable[Query]) -> str:
+    return " + ".join(dict.fromkeys(query.database for query in queries))
 
 
 def _command(worker: Worker) -> list[str]:

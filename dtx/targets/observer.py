@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dtx.config.model import System
+from dtx.config.model import Invariant, Query, System
 from dtx.core.errors import ConfigError, DtxError
 from dtx.core.observation import InvariantRow, ResidueRow, Shape, Side
 from dtx.core.run_folder import Observations
@@ -49,17 +49,12 @@ class Observer:
                 where_residue = f"[databases.{target.name}.residue] {name}"
                 rows = _checked(where_residue, ask, query, ("(count)", (1,)))
                 observing.residue_count(target.name, name, rows)
-            for name, side, query in self._invariant_queries(target.name):
-                where_invariant = f"[[contract.invariants]] {name!r} {side.value}"
-                rows = _checked(where_invariant, ask, query, observing.INVARIANT_COLUMNS)
-                observing.invariant_rows(name, side, rows)
-
-    def _invariant_queries(self, database: str) -> Iterator[tuple[str, Side, str]]:
-        """Give the contract's queries to this database: whose, which side, the SQL."""
-        for invariant in self._system.contract.invariants:
-            for side, query in ((Side.LEFT, invariant.left), (Side.RIGHT, invariant.right)):
-                if not isinstance(query, int) and query.database == database:
-                    yield invariant.name, side, query.sql
+            for invariant, side, asked in self._invariant_queries():
+                if asked.database != target.name:
+                    continue
+                where_invariant = f"[[contract.invariants]] {invariant.name!r} {side.value}"
+                rows = _checked(where_invariant, ask, asked.sql, observing.INVARIANT_COLUMNS)
+                observing.invariant_rows(invariant.name, side, rows)
 
     def open_counts(self) -> dict[str, int]:
         """Return what keeps the system from being quiet: words -> how many, only what is not 0.
@@ -129,16 +124,19 @@ class Observer:
     def _observe_invariants(self) -> tuple[list[InvariantRow], list[str]]:
         rows: list[InvariantRow] = []
         errors: list[str] = []
-        for invariant in self._system.contract.invariants:
-            for side, query in ((Side.LEFT, invariant.left), (Side.RIGHT, invariant.right)):
-                if isinstance(query, int):
-                    continue
-                try:
-                    cells = self._databases[query.database].query(query.sql)
-                    rows.extend(observing.invariant_rows(invariant.name, side, cells))
-                except DtxError as error:
-                    errors.append(error.message)
+        for invariant, side, query in self._invariant_queries():
+            try:
+                cells = self._databases[query.database].query(query.sql)
+                rows.extend(observing.invariant_rows(invariant.name, side, cells))
+            except DtxError as error:
+                errors.append(error.message)
         return rows, errors
+
+    def _invariant_queries(self) -> Iterator[tuple[Invariant, Side, Query]]:
+        for invariant in self._system.contract.invariants:
+            for side, queries in ((Side.LEFT, invariant.left), (Side.RIGHT, invariant.right)):
+                if not isinstance(queries, int):
+                    yield from ((invariant, side, query) for query in queries)
 
     def _open_in(self, target: PostgresTarget) -> dict[str, int]:
         database = self._system.databases[target.name]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from dtx.config.model import ChoiceField, FieldGenerator, IntField
+from dtx.config.model import ChoiceField, FieldGenerator, IntField, MatchField
 from dtx.core.history import FieldValue
 
 TX = "tx"
@@ -32,11 +32,21 @@ def transaction(number: int, *, seed: int, generators: Mapping[str, FieldGenerat
     """Return transaction `number`, counted from 1; ids have a fixed width, so that messages have fixed sizes."""
     # Seeding with a string goes through SHA-512 (random.seed, version 2): stable over processes and versions.
     rng = random.Random(f"{seed}:{number}")
-    fields = {name: _draw(generator, rng) for name, generator in generators.items()}
+    drawn = {
+        name: _draw(generator, rng)
+        for name, generator in generators.items()
+        if not isinstance(generator, MatchField)
+    }
+    matched = {
+        name: generator.values[str(drawn[generator.of])]
+        for name, generator in generators.items()
+        if isinstance(generator, MatchField)
+    }
+    fields = drawn | matched
     return Transaction(tx=f"t{number:06d}", fields=fields)
 
 
-def _draw(generator: FieldGenerator, rng: random.Random) -> FieldValue:
+def _draw(generator: ChoiceField | IntField, rng: random.Random) -> FieldValue:
     match generator:
         case IntField():
             return rng.randint(generator.low, generator.high)

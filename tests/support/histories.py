@@ -66,14 +66,14 @@ STEPS = {PAYMENTS: "debit", INVENTORY: "reserve", ORDERS: "confirm"}
 
 MONEY = Invariant(
     name="money is conserved",
-    left=Query(database=PAYMENTS, sql="select sum(balance + captured) from accounts"),
+    left=(Query(database=PAYMENTS, sql="select sum(balance + captured) from accounts"),),
     right=1000,
     compare="=",
 )
 STOCK = Invariant(
     name="stock is conserved",
-    left=Query(database=INVENTORY, sql="select sku, stock + reserved from stock"),
-    right=Query(database=INVENTORY, sql="select sku, initial from stock"),
+    left=(Query(database=INVENTORY, sql="select sku, stock + reserved from stock"),),
+    right=(Query(database=INVENTORY, sql="select sku, initial from stock"),),
     compare="=",
 )
 

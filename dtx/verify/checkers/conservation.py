@@ -59,7 +59,7 @@ def _compare(invariant: Invariant, rows: Iterable[InvariantRow]) -> tuple[int, d
 
 
 def _sides(rows: Iterable[InvariantRow]) -> tuple[Values, Values]:
-    # A key that a query returns more than once, as a union does, is the sum of its rows.
+    # A side may have several queries: a key that more than one of them returns is the sum of its rows.
     left: dict[str, int] = {}
     right: dict[str, int] = {}
     for row in rows:

@@ -205,7 +205,7 @@ class TestObserving:
         with pytest.raises(ConfigError, match=r"residue\] unsent: 2 columns"):
             Observer(confused, environment._databases).check()
         [invariant] = system.contract.invariants
-        wrong = replace(invariant, left=Query(database="till-db", sql="select 1, 2, 3"))
+        wrong = replace(invariant, left=(Query(database="till-db", sql="select 1, 2, 3"),))
         contract = replace(system.contract, invariants=(wrong,))
         with pytest.raises(ConfigError, match=r"'nothing is lost' left: 3 columns"):
             Observer(replace(system, contract=contract), environment._databases).check()

@@ -13,6 +13,7 @@ from dtx.config.model import (
     ChoiceField,
     DatabaseKind,
     IntField,
+    MatchField,
     Query,
     Reference,
     Selection,
@@ -120,8 +121,32 @@ def test_contract_claims_only_what_it_says(shop: System) -> None:
     assert not contract.is_compensating
     assert contract.converges_within_s == 10
     first, second = contract.invariants
-    assert first.left == Query(database="orders-db", sql="select 4")
+    assert first.left == (Query(database="orders-db", sql="select 4"),)
     assert (first.compare, second.compare, second.right) == (">=", "=", 0)
+
+
+def test_side_of_an_invariant_may_add_up_databases(tmp_path: Path) -> None:
+    one, other = (
+        '{ database = "orders-db", sql = "select 4" }',
+        '{ database = "payments-db", sql = "select 5" }',
+    )
+    text = changed(f"left = {one}", f"left = [{one}, {other}]")
+    first, _ = load(tmp_path, text).contract.invariants
+    assert first.left == (
+        Query(database="orders-db", sql="select 4"),
+        Query(database="payments-db", sql="select 5"),
+    )
+
+
+def test_field_may_follow_from_another_one(tmp_path: Path) -> None:
+    text = changed(
+        "quantity = { int = [1, 3] }",
+        'quantity = { match = "sku", values = { apple = 2, pear = -3 } }',
+    )
+    shop = load(tmp_path, text)
+    assert shop.client.fields["quantity"] == MatchField(of="sku", values={"apple": 2, "pear": -3})
+    amount = shop.client.participants["payments-db"]
+    assert amount.value({"price": 5, "quantity": -3}) == -15
 
 
 def test_contract_without_a_time_claims_none(tmp_path: Path) -> None:

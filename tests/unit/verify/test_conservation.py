@@ -59,7 +59,7 @@ def test_key_of_one_side_only_counts_as_zero_on_the_other(
     assert check_of(run.judge(), "conservation").status is status
 
 
-def test_key_that_a_query_returns_twice_is_the_sum_of_its_rows(run: RunBuilder) -> None:
+def test_key_that_two_queries_of_a_side_return_is_the_sum_of_its_rows(run: RunBuilder) -> None:
     run.hold(STOCK.name, left={"apple": 7}, right={"apple": 10})
     run.invariants.append(InvariantRow(name=STOCK.name, side=Side.LEFT, key="apple", value=3))
     assert run.judge().status is Status.HOLDS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dtx.config.model import ChoiceField, FieldGenerator, IntField
+from dtx.config.model import ChoiceField, FieldGenerator, IntField, MatchField
 from dtx.workload.generators import transaction
 
 GENERATORS: dict[str, FieldGenerator] = {
@@ -43,3 +43,12 @@ def test_bounds_are_included_and_weights_followed() -> None:
     assert {f["quantity"] for f in drawn} == {1, 2, 3}
     share = sum(f["rare"] == "yes" for f in drawn) / len(drawn)
     assert share == pytest.approx(0.1, abs=0.03)
+
+
+def test_matched_field_follows_and_leaves_what_is_drawn_as_it_was() -> None:
+    matched = {"weight": MatchField(of="sku", values={"apple": 3, "pear": -5})}
+    for number in range(1, 50):
+        plain = transaction(number, seed=7, generators=GENERATORS).fields
+        more = transaction(number, seed=7, generators=matched | GENERATORS).fields
+        weight = 3 if plain["sku"] == "apple" else -5
+        assert more == {**plain, "weight": weight}
