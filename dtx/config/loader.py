@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dtx.config.model import Selection, System
-from dtx.config.offers import Offers, parse_offers
+from dtx.config.offers import Offers, parse_heading, parse_offers
 from dtx.config.place import Place, shown
-from dtx.config.selection import describe, resolve
-from dtx.config.system import parse_about, parse_system
+from dtx.config.selection import complete, describe, resolve
+from dtx.config.system import parse_system
 from dtx.config.table import Table
 from dtx.config.toml_file import FILE_NAME, read_toml
 
@@ -30,10 +30,14 @@ def load_system(folder: Path, selection: Selection = BASE) -> System:
         ConfigError: the file can't be read or is wrong, or the selection names what it does not have.
     """
     file = folder / FILE_NAME
-    tables = resolve(read_toml(file), selection, source=str(file))
+    read = read_toml(file)
+    chosen = complete(read, selection, source=str(file))
+    tables = resolve(read, chosen, source=str(file))
     home = folder.resolve()
-    source = describe(selection, str(file))
-    system = parse_system(tables, name=home.name, folder=home, source=source)
+    source = describe(chosen, str(file))
+    system = parse_system(
+        tables, name=home.name, folder=home, source=source, workload=chosen.workload
+    )
     _check_files(system, Place(source, ("databases",)))
     return system
 
@@ -46,8 +50,7 @@ def declared(folder: Path) -> Declared:
     """
     file = folder / FILE_NAME
     top = Table(Place(str(file)), read_toml(file))
-    title, _ = parse_about(top)
-    return Declared(title=title, offers=parse_offers(top))
+    return Declared(title=parse_heading(top).title, offers=parse_offers(top))
 
 
 def _check_files(system: System, place: Place) -> None:

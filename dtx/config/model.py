@@ -267,14 +267,25 @@ class Variant:
     """An overlay that is broken on purpose.
 
     `breaks` names exactly the checkers that convict it, `exposed_by` the faults that do; `bug` is its
-    number in docs/bugs.md. It holds under `none` unless `exposed_by` has `none`.
+    number in docs/bugs.md. It holds under `none` unless `exposed_by` has `none`. `workload` is the one that it is
+    tried with, None for the base; if it `is_bound`, it fits no other.
     """
 
     name: str
     title: str
     bug: str
+    workload: str | None
+    is_bound: bool
     breaks: tuple[str, ...]
     exposed_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """Another thing to submit to the system, as an overlay; one without is the base under its name."""
+
+    name: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +299,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which overlays to apply: workload, options, variant, in this order over the base."""
+    """Which overlays to apply: workload (None is the base), options, variant, in this order over the base."""
 
     workload: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
@@ -305,6 +316,7 @@ class System:
         setup: a command to be done there once, which dtx names and never runs; empty if there is none.
         tables: the resolved tables, for plan.json.
         links: every reference from a worker, the client or a reader to another node, in order of the file.
+        workload: the workload that it is resolved for, None for the base.
         variants, workloads, options: what the file offers, not what was chosen.
     """
 
@@ -316,8 +328,9 @@ class System:
     client: Client
     contract: Contract
     links: tuple[Link, ...]
+    workload: str | None
     variants: Mapping[str, Variant]
-    workloads: tuple[str, ...]
+    workloads: Mapping[str, Workload]
     options: Mapping[str, Option]
     tables: Mapping[str, Any]
     readers: Mapping[str, Reader] = field(default_factory=dict)

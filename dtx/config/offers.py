@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dtx.config.model import Option, Variant
+from dtx.config.model import Option, Variant, Workload
 from dtx.config.overlay import OVERLAID
 from dtx.config.place import shown
 from dtx.config.table import Table, Value
@@ -22,20 +22,43 @@ CHECKERS = (
 )
 """The checkers that a variant may say it breaks; dtx.verify has one module for each."""
 
-VARIANT_KEYS = ("title", "bug", "breaks", "exposed_by")
+VARIANT_KEYS = ("title", "bug", "workload", "breaks", "exposed_by")
 """The keys of a variant that are about it; the others are its overlay."""
+
+WORKLOAD_KEYS = ("title",)
+"""The keys of a workload that are about it."""
 
 OFFERS = ("options", "workloads", "variants")
 """The sections that declare overlays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """[system].
+
+    Attributes:
+        title: one line.
+        workload: the name of the workload that the base is.
+        setup: the command that is to be done once before it can run; empty: none.
+    """
+
+    title: str
+    workload: str | None
+    setup: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offers:
-    """Variants, workloads and options of one file, by name."""
+    """Variants, workloads and options of one file, by name; `base` is the workload that needs no overlay."""
 
     variants: Mapping[str, Variant]
-    workloads: tuple[str, ...]
+    workloads: Mapping[str, Workload]
+    base: str | None
     options: Mapping[str, Option]
+
+    def overlay(self, workload: str | None) -> str | None:
+        """Return the workload if it is an overlay, None if it is the base."""
+        return None if workload == self.base else workload
 
 
 def parse_offers(top: Table) -> Offers:
@@ -44,21 +67,54 @@ def parse_offers(top: Table) -> Offers:
     Raises:
         ConfigError: a declaration is wrong.
     """
-    variants = {name: _variant(name, value) for name, value in top.section("variants").named()}
+    heading = parse_heading(top)
+    workloads = dict(_workloads(top, heading))
+    variants = {
+        name: _variant(name, value, workloads, heading.workload)
+        for name, value in top.section("variants").named()
+    }
     options = {name: _option(name, value) for name, value in top.section("options").named()}
-    workloads = dict(top.section("workloads").named())
-    for value in workloads.values():
-        _check_overlay(value.table())
-    return Offers(variants=variants, workloads=tuple(workloads), options=options)
+    return Offers(variants=variants, workloads=workloads, base=heading.workload, options=options)
 
 
-def _variant(name: str, value: Value) -> Variant:
+def parse_heading(top: Table) -> Heading:
+    """Read [system]."""
+    with top.need("system").table() as table:
+        workload, setup = table.get("workload"), table.get("setup")
+        return Heading(
+            title=table.need("title").text(),
+            workload=workload.name() if workload else None,
+            setup=setup.text() if setup else "",
+        )
+
+
+def _workloads(top: Table, heading: Heading) -> Iterator[tuple[str, Workload]]:
+    if heading.workload:
+        yield heading.workload, Workload(name=heading.workload, title=heading.title)
+    for name, value in top.section("workloads").named():
+        if name == heading.workload:
+            raise value.place.error("[system] gives this name to the base")
+        table = value.table()
+        title = table.get("title")
+        _check_overlay(table)
+        yield name, Workload(name=name, title=title.text() if title else "")
+
+
+def _variant(
+    name: str, value: Value, workloads: Mapping[str, Workload], base: str | None
+) -> Variant:
     table = value.table()
-    title, bug = table.get("title"), table.get("bug")
+    title, bug, workload = table.get("title"), table.get("bug"), table.get("workload")
+    if workload and workload.text() not in workloads:
+        raise workload.place.no_such(
+            f"there is no workload {shown(workload.raw)}", workload.text(), workloads
+        )
     variant = Variant(
         name=name,
         title=title.text() if title else "",
         bug=bug.text() if bug else "",
+        workload=workload.text() if workload and workload.raw != base else None,
+        is_bound=workload is not None or base is not None,
         breaks=tuple(_distinct(table.need("breaks"), CHECKERS)),
         exposed_by=tuple(_distinct(table.need("exposed_by"))),
     )

@@ -1,10 +1,11 @@
 """Overlays: the same keys again, merged over the base; workloads, options and variants are nothing else.
 
-Tables are merged key by key, every other value replaces what stood there, arrays whole. `{ remove = true }`
-removes a key; it must have been there, in the base or before an earlier overlay removed it.
+Tables are merged key by key, every other value replaces what stood there, arrays whole. A table with
+`replace = true` takes the place of the table that stood there, whole. `{ remove = true }` removes a key; it must
+have been there, in the base or before an earlier overlay removed it.
 """
 
-from collections.abc import Mapping, MutableSet
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -21,7 +22,7 @@ def apply(
     overlay: Mapping[str, Any],
     place: Place,
     *,
-    removed: MutableSet[Path],
+    removed: set[Path],
     path: Path = (),
 ) -> dict[str, Any]:
     """Return the tables with the overlay merged over them; `removed` collects what overlays took out.
@@ -40,10 +41,31 @@ def apply(
         elif isinstance(value, Mapping):
             under = merged.get(key)
             below = under if isinstance(under, Mapping) else {}
-            merged[key] = apply(below, value, at, removed=removed, path=here)
+            if _is_replacement(value):
+                removed |= _paths(below, here)
+                below = {}
+            merged[key] = apply(below, _without_mark(value), at, removed=removed, path=here)
         else:
             merged[key] = deepcopy(value)
     return merged
+
+
+def _is_replacement(value: Mapping[str, Any]) -> bool:
+    return value.get("replace") is True
+
+
+def _without_mark(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {k: v for k, v in value.items() if k != "replace"} if _is_replacement(value) else value
+
+
+def _paths(table: Mapping[str, Any], path: Path) -> set[Path]:
+    """Return the paths of all that stands in the table, at any depth."""
+    found: set[Path] = set()
+    for key, value in table.items():
+        found.add((*path, key))
+        if isinstance(value, Mapping):
+            found |= _paths(value, (*path, key))
+    return found
 
 
 def _is_removal(value: Any) -> bool:

@@ -2,15 +2,35 @@
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
-from dtx.config.model import Selection
-from dtx.config.offers import VARIANT_KEYS, Offers, parse_offers
+from dtx.config.model import Selection, Variant
+from dtx.config.offers import VARIANT_KEYS, WORKLOAD_KEYS, Offers, parse_offers
 from dtx.config.overlay import Path, apply
 from dtx.config.place import Place, shown
 from dtx.config.table import Table
+from dtx.core.errors import ConfigError
 
 Overlay = tuple[tuple[str, ...], Mapping[str, Any]]
+
+
+def complete(tables: Mapping[str, Any], selection: Selection, *, source: str) -> Selection:
+    """Return the selection with the workload that its variant belongs to, None if that is the base.
+
+    Raises:
+        ConfigError: a chosen name does not exist, or the variant belongs to another workload.
+    """
+    place = Place(source)
+    offers = parse_offers(Table(place, tables))
+    _check(selection, offers, place)
+    workload = offers.overlay(selection.workload)
+    if selection.variant is not None:
+        variant = offers.variants[selection.variant]
+        if variant.is_bound and selection.workload is not None and workload != variant.workload:
+            raise _elsewhere(variant, offers, place)
+        workload = variant.workload if variant.is_bound else workload
+    return replace(selection, workload=workload)
 
 
 def resolve(tables: Mapping[str, Any], selection: Selection, *, source: str) -> dict[str, Any]:
@@ -21,12 +41,11 @@ def resolve(tables: Mapping[str, Any], selection: Selection, *, source: str) -> 
     Raises:
         ConfigError: a chosen name does not exist, or an overlay does not fit the base.
     """
-    place = Place(source)
-    offers = parse_offers(Table(place, tables))
-    _check(selection, offers, place)
+    offers = parse_offers(Table(Place(source), tables))
+    chosen = complete(tables, selection, source=source)
     resolved = deepcopy(dict(tables))
     removed: set[Path] = set()
-    for keys, overlay in _chosen(tables, selection, offers):
+    for keys, overlay in _chosen(tables, chosen, offers):
         resolved = apply(resolved, overlay, Place(source, keys), removed=removed)
     return resolved
 
@@ -41,7 +60,7 @@ def describe(selection: Selection, source: str) -> str:
 
 def _check(selection: Selection, offers: Offers, place: Place) -> None:
     for kind, name, known in (
-        ("workload", selection.workload, offers.workloads),
+        ("workload", selection.workload, tuple(offers.workloads)),
         ("variant", selection.variant, tuple(offers.variants)),
     ):
         if name is not None and name not in known:
@@ -58,9 +77,22 @@ def _check(selection: Selection, offers: Offers, place: Place) -> None:
             )
 
 
+def _elsewhere(variant: Variant, offers: Offers, place: Place) -> ConfigError:
+    workload = variant.workload or offers.base
+    return (
+        place.at("variants")
+        .at(variant.name)
+        .error(
+            f"it is a variant of the workload {shown(workload)}",
+            hint=f"--workload {workload}, or no --workload at all",
+        )
+    )
+
+
 def _chosen(tables: Mapping[str, Any], selection: Selection, offers: Offers) -> Iterator[Overlay]:
     if selection.workload is not None:
-        yield ("workloads", selection.workload), tables["workloads"][selection.workload]
+        workload = tables["workloads"][selection.workload]
+        yield ("workloads", selection.workload), _overlay_of(workload, WORKLOAD_KEYS)
     for name, option in offers.options.items():
         value = selection.options.get(name, option.default)
         overlays = tables["options"][name].get("values", {})
@@ -68,5 +100,8 @@ def _chosen(tables: Mapping[str, Any], selection: Selection, offers: Offers) -> 
             yield ("options", name, "values", value), overlays[value]
     if selection.variant is not None:
         variant = tables["variants"][selection.variant]
-        overlay = {key: value for key, value in variant.items() if key not in VARIANT_KEYS}
-        yield ("variants", selection.variant), overlay
+        yield ("variants", selection.variant), _overlay_of(variant, VARIANT_KEYS)
+
+
+def _overlay_of(table: Mapping[str, Any], about_it: tuple[str, ...]) -> Mapping[str, Any]:
+    return {key: value for key, value in table.items() if key not in about_it}

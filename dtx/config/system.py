@@ -8,7 +8,7 @@ from dtx.config.client import parse_client
 from dtx.config.contract import parse_contract
 from dtx.config.databases import parse_databases
 from dtx.config.model import CLIENT, Database, Reader, System, Worker
-from dtx.config.offers import parse_offers
+from dtx.config.offers import parse_heading, parse_offers
 from dtx.config.place import Place, shown
 from dtx.config.readers import parse_readers
 from dtx.config.references import Mention, find_links
@@ -20,7 +20,14 @@ RESERVED = (CLIENT, "databases", "brokers", "workers", "readers")
 """Names that mean something in links and faults, so that no node and no reader can have them."""
 
 
-def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: str) -> System:
+def parse_system(
+    tables: Mapping[str, Any],
+    *,
+    name: str,
+    folder: Path,
+    source: str,
+    workload: str | None = None,
+) -> System:
     """Read resolved tables, as `System.tables` has them or plan.json kept them; no file is looked at.
 
     Args:
@@ -28,6 +35,7 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
         name: the system's name.
         folder: where its file stands.
         source: the file's name for error messages.
+        workload: the one whose overlay was applied.
 
     Raises:
         ConfigError: a table is wrong; the message names source and key.
@@ -38,7 +46,7 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
     top = Table(place, tables)
     top.refuse("brokers", "this dtx brings up no brokers")
     with top:
-        title, setup = parse_about(top)
+        heading = parse_heading(top)
         databases = parse_databases(top.section("databases"), folder)
         workers = parse_workers(top.section("workers"), mentions)
         client = parse_client(top.need("client"), databases, mentions)
@@ -49,26 +57,20 @@ def parse_system(tables: Mapping[str, Any], *, name: str, folder: Path, source: 
     return System(
         name=name,
         folder=folder,
-        title=title,
-        setup=setup,
+        title=heading.title,
+        setup=heading.setup,
         databases=databases,
         workers=workers,
         client=client,
         contract=contract,
         links=find_links(mentions, databases, workers),
+        workload=workload,
         variants=offers.variants,
         workloads=offers.workloads,
         options=offers.options,
         tables=tables,
         readers=readers,
     )
-
-
-def parse_about(top: Table) -> tuple[str, str]:
-    """Read [system]: its title, and the command that is to be done once before it can run (empty: none)."""
-    with top.need("system").table() as table:
-        setup = table.get("setup")
-        return table.need("title").text(), setup.text() if setup else ""
 
 
 def _check_names(

@@ -23,4 +23,10 @@ def judge_run(path: Path) -> Verdict:
 
 def planned_system(plan: Plan) -> System:
     """Return the system as the plan holds it; its files need not exist any more."""
-    return parse_system(plan.system, name=plan.system_name, folder=Path("/"), source="plan.json")
+    return parse_system(
+        plan.system,
+        name=plan.system_name,
+        folder=Path("/"),
+        source="plan.json",
+        workload=plan.workload,
+    )

@@ -74,7 +74,7 @@ def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoic
         command=settings.command(),
         system_name=system.name,
         variant=settings.selection.variant,
-        workload=settings.selection.workload,
+        workload=system.workload,
         options=dict(settings.selection.options),
         runtime=runtime.name.value,
         seed=settings.seed,
@@ -106,8 +106,10 @@ def plan_schedule(settings: ExperimentSettings) -> Schedule:
 
 
 def _check_variants(settings: ExperimentSettings, system: System) -> None:
-    """A variant's faults are parsed with every plan, so that a typo in them does not wait for a selftest."""
+    """The faults of this workload's variants are parsed with every plan: a typo in them does not wait for a selftest."""
     for variant in system.variants.values():
+        if variant.is_bound and variant.workload != system.workload:
+            continue
         for fault in variant.exposed_by:
             try:
                 parse_schedule([fault], system, seed=settings.seed, duration_s=DEFAULT_DURATION_S)

@@ -62,7 +62,8 @@ def order_system(
             Link(source=s, destination=d) for s, _, d in (x.partition("->") for x in links)
         ),
         variants={},
-        workloads=(),
+        workload=None,
+        workloads={},
         options={},
         tables={},
     )

@@ -1,4 +1,4 @@
-"""How long a participant is asked: for an action until its budget is spent, for a compensation for ever."""
+"""How long a participant is asked: until a budget is spent if what it did can be taken back, else for ever."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ ACTION_BUDGET_S = 3.0
 """An action is asked again for so long; then its outcome is taken as what it is: unknown."""
 
 STUCK_AFTER_S = 15.0
-"""A compensation that was asked for so long in vain is shown to an operator, and asked on."""
+"""What is asked for ever is shown to an operator after so long in vain, and asked on."""
 
 
 class Asked(Protocol):
@@ -47,7 +47,7 @@ class Asker:
     async def until_answered(
         self, request: Request, show_stuck: Callable[[], Awaitable[None]]
     ) -> Answer:
-        """Ask for a compensation, for ever if need be; one that takes long is shown to an operator."""
+        """Ask for ever if need be, as for a compensation; what takes long is shown to an operator."""
         loop = asyncio.get_running_loop()
         stuck_at = loop.time() + STUCK_AFTER_S
         attempt = 1

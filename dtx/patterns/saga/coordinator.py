@@ -7,6 +7,7 @@ the participants' barriers make harmless. Which step that is, the definition say
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Protocol, Self, assert_never
 
@@ -162,7 +163,10 @@ class Coordinator(Generic[D]):
 
     async def _act(self, saga: Saga[D], step: Step[D]) -> Saga[D]:
         request = step.act(saga.data)
-        answer = await self._asker.within_budget(request)
+        if step.compensation:
+            answer = await self._asker.within_budget(request)
+        else:
+            answer = await self._asker.until_answered(request, self._stuck(saga))
         new = self._definition.after_action(step, answer)
         if new == step.done:
             return await self.move(saga, new, f"{request.participant} did it")
@@ -170,10 +174,7 @@ class Coordinator(Generic[D]):
         return await self.move(saga, new, why)
 
     async def _undo(self, saga: Saga[D], step: Step[D]) -> Saga[D]:
-        async def show_stuck() -> None:
-            await self._show_stuck(saga)
-
-        answer = await self._asker.until_answered(step.undo(saga.data), show_stuck)
+        answer = await self._asker.until_answered(step.undo(saga.data), self._stuck(saga))
         new = self._definition.after_undone(step)
         return await self.move(saga, new, f"{step.compensation} {answer}")
 
@@ -183,12 +184,15 @@ class Coordinator(Generic[D]):
             raise LookupError(f"the saga of {tx} is gone from the log")
         return committed
 
-    async def _show_stuck(self, saga: Saga[D]) -> None:
-        tell(saga.tx, f"stuck in state {saga.state}")
-        try:
-            await self._log.mark_stuck(saga)
-        except psycopg.Error as error:
-            _logger.warning("%s can't be marked as stuck now: %s", saga.tx, error)
+    def _stuck(self, saga: Saga[D]) -> Callable[[], Awaitable[None]]:
+        async def show() -> None:
+            tell(saga.tx, f"stuck in state {saga.state}")
+            try:
+                await self._log.mark_stuck(saga)
+            except psycopg.Error as error:
+                _logger.warning("%s can't be marked as stuck now: %s", saga.tx, error)
+
+        return show
 
     def _runner_of(self, saga: Saga[D]) -> "asyncio.Task[Saga[D]]":
         """Return the one runner of this saga, begun now if there is none."""

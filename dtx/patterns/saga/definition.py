@@ -5,7 +5,8 @@ dies anywhere leaves a state from which another goes on. For steps A and B, of w
 
     STARTED --A--> A.done --B--> B.done --> confirmed
     an action was refused: what was done before it is taken back, in reverse order, then `rejected`
-    an action's outcome is unknown: it is taken back itself too, which covers whatever became of it
+    an action's outcome is unknown: it is taken back itself too, which covers whatever became of it. One that
+        can't be taken back is asked for until its outcome is known
 """
 
 from collections.abc import Callable, Mapping
@@ -48,7 +49,8 @@ class Step(Generic[D]):
     """A local transaction at a participant, and the one that takes it back.
 
     Attributes:
-        action, compensation: what is asked, there and back; a compensation is told `tx` alone.
+        action, compensation: what is asked, there and back; a compensation is told `tx` alone. Without one the
+            action can't be taken back; only the last step may be so.
         participant: who is asked.
         body: what the action is told.
         done: the state in which the action is known to be done.
@@ -56,11 +58,11 @@ class Step(Generic[D]):
     """
 
     action: str
-    compensation: str
     participant: Callable[[D], str]
     body: Callable[[D], Mapping[str, Any]]
     done: State
-    undoing: State
+    compensation: str = ""
+    undoing: State = ""
 
     def act(self, data: D) -> Request:
         """Return what is asked to do the step."""
@@ -155,5 +157,5 @@ class SagaDefinition(Generic[D]):
     def _following(self) -> Mapping[State, Next[D]]:
         forward: list[Next[D]] = [*(Act(step=step) for step in self.steps), Confirm()]
         states = (STARTED, *(step.done for step in self.steps))
-        back = {step.undoing: Undo(step=step) for step in self.steps}
+        back = {step.undoing: Undo(step=step) for step in self.steps if step.compensation}
         return dict(zip(states, forward, strict=True)) | back | dict.fromkeys(self.ends, Over())

@@ -153,7 +153,13 @@ def check(shop: Path, selection: Selection) -> None:
         return
     event("loaded")
     tables = json.loads(json.dumps(system.tables, allow_nan=False))
-    again = parse_system(tables, name=system.name, folder=system.folder, source="plan.json")
+    again = parse_system(
+        tables,
+        name=system.name,
+        folder=system.folder,
+        source="plan.json",
+        workload=system.workload,
+    )
     assert again == system
 
 

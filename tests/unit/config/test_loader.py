@@ -19,6 +19,7 @@ from dtx.config.model import (
     Selection,
     System,
     Template,
+    Workload,
 )
 from dtx.config.system import parse_system
 from dtx.core.errors import ConfigError
@@ -165,7 +166,7 @@ def test_client_without_timeout_and_outcome_has_defaults(tmp_path: Path) -> None
 
 def test_offers_are_listed_whatever_was_chosen(tmp_path: Path) -> None:
     shop = load(tmp_path, selection=Selection(variant="careless"))
-    assert shop.workloads == ("large",)
+    assert shop.workloads == {"large": Workload(name="large", title="")}
     assert shop.options["transport"].values == ("http", "queue")
     assert shop.options["transport"].default == "http"
     variant = shop.variants["careless"]
@@ -198,7 +199,13 @@ def test_tables_come_back_from_json_as_the_same_system(
         msgspec.json.decode(msgspec.json.encode(shop.tables)),
     ):
         assert again == shop.tables
-        parsed = parse_system(again, name="shop", folder=shop.folder, source="plan.json")
+        parsed = parse_system(
+            again,
+            name="shop",
+            folder=shop.folder,
+            source="plan.json",
+            workload=selection.workload,
+        )
         assert parsed == shop
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from dtx.config.model import IntField, Selection
+from dtx.config.overlay import apply
+from dtx.config.place import Place
 from dtx.core.errors import ConfigError
 from tests.unit.config.sample import TEXT, changed, load
 
@@ -93,3 +95,61 @@ def test_remove_that_is_not_true_is_an_ordinary_key(tmp_path: Path) -> None:
     text = changed("PAYMENTS_URL = { remove = true }", "PAYMENTS_URL = { remove = 1 }")
     with pytest.raises(ConfigError, match=r"PAYMENTS_URL: must be a string"):
         load(tmp_path, text, Selection(options={"transport": "queue"}))
+
+
+# ---------------------------------------------------------------- a table in the place of another
+
+
+def test_replacing_table_takes_the_place_of_the_old_one_whole() -> None:
+    base = {"client": {"fields": {"sku": 1, "price": {"int": [1, 2]}}, "timeout_s": 3}}
+    overlay = {"client": {"fields": {"replace": True, "total": 4}}}
+    merged = apply(base, overlay, Place("f"), removed=set())
+    assert merged == {"client": {"fields": {"total": 4}, "timeout_s": 3}}
+
+
+def test_replacing_table_may_stand_where_nothing_stood_and_hold_others_that_replace() -> None:
+    overlay = {"workers": {"replace": True, "a": {"env": {"replace": True, "X": "1"}}}}
+    merged = apply({}, overlay, Place("f"), removed=set())
+    assert merged == {"workers": {"a": {"env": {"X": "1"}}}}
+
+
+def test_later_overlay_may_remove_what_an_earlier_one_replaced() -> None:
+    removed: set[tuple[str, ...]] = set()
+    base = {"env": {"A": "1", "B": "2"}}
+    replaced = apply(base, {"env": {"replace": True, "B": "3"}}, Place("f"), removed=removed)
+    removal = {"env": {"A": {"remove": True}}}
+    assert apply(replaced, removal, Place("f"), removed=removed) == {"env": {"B": "3"}}
+
+
+# ---------------------------------------------------------------- variants of one workload
+
+BOUND = changed('bug = "S3"', 'bug = "S3"\nworkload = "large"')
+NAMED = changed('title = "A shop"', 'title = "A shop"\nworkload = "small"')
+
+
+def test_variant_of_a_workload_brings_it_along(tmp_path: Path) -> None:
+    shop = load(tmp_path, BOUND, Selection(variant="careless"))
+    assert shop.workload == "large"
+    assert shop.client.fields["quantity"] == IntField(low=10, high=30)
+    again = load(tmp_path, BOUND, Selection(variant="careless", workload="large"))
+    assert again.tables == shop.tables
+
+
+def test_base_has_a_name_that_may_be_chosen(tmp_path: Path) -> None:
+    shop = load(tmp_path, NAMED, Selection(workload="small"))
+    assert shop.workload is None
+    assert shop.client == load(tmp_path, NAMED).client
+    assert list(shop.workloads) == ["small", "large"]
+    assert shop.workloads["small"].title == "A shop"
+
+
+def test_variant_is_refused_with_another_workload_than_its_own(tmp_path: Path) -> None:
+    # Where the base has a name, a variant that says nothing is one of the base.
+    with pytest.raises(ConfigError, match='of the workload "small"') as caught:
+        load(tmp_path, NAMED, Selection(variant="careless", workload="large"))
+    assert "--workload small" in caught.value.hint
+    text = changed(
+        "[workloads.large]", "[workloads.huge.client]\ntimeout_s = 9\n[workloads.large]", BOUND
+    )
+    with pytest.raises(ConfigError, match='of the workload "large"'):
+        load(tmp_path, text, Selection(variant="careless", workload="huge"))

@@ -4,21 +4,25 @@ import asyncio
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Generic
 
 import psycopg
 import pytest
 
 from dtx.config.loader import load_system
+from dtx.config.model import Selection
 from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.saga import asking as asking_module
 from dtx.patterns.saga import saga_log as saga_log_module
 from dtx.patterns.saga.asking import ACTION_BUDGET_S, STUCK_AFTER_S, Asker
 from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.definition import STARTED, Request, State
+from dtx.patterns.saga.credit_orders import CREDIT_SAGA, CreditOrder
+from dtx.patterns.saga.definition import STARTED, D, Request, SagaData, SagaDefinition, State
 from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
 from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import Saga, SagaLog
+from dtx.patterns.saga.transfers import TRANSFER_SAGA, Transfer
 from tests.unit.patterns.instant_loop import run_instantly
 
 ORDER = Order(tx="t1", customer="ann", sku="apple", quantity=2, price=150)
@@ -45,22 +49,23 @@ class ScriptedParticipants:
         return list(dict.fromkeys(self.asked))
 
 
-class TableLog:
+class TableLog(Generic[D]):
     """A saga log as the database keeps it; `failures` are raised by the next calls, done first or not."""
 
-    def __init__(self) -> None:
-        self.sagas: dict[str, Saga[Order]] = {}
+    def __init__(self, definition: SagaDefinition[D]) -> None:
+        self._definition = definition
+        self.sagas: dict[str, Saga[D]] = {}
         self.states: list[State] = []
         self.stuck: list[State] = []
         self.failures: list[str] = []
 
-    async def start(self, data: Order) -> bool:
+    async def start(self, data: D) -> bool:
         if data.tx in self.sagas:
             return False
         self.sagas[data.tx] = Saga(data=data, state=STARTED)
         return True
 
-    async def move(self, saga: Saga[Order], new: State, why: str) -> Saga[Order] | None:
+    async def move(self, saga: Saga[D], new: State, why: str) -> Saga[D] | None:
         failure = self.failures.pop(0) if self.failures else ""
         if failure == "before":
             raise psycopg.OperationalError("no connection")
@@ -72,23 +77,25 @@ class TableLog:
             raise psycopg.OperationalError("the answer to COMMIT was lost")
         return self.sagas[saga.tx]
 
-    async def load(self, tx: str) -> Saga[Order] | None:
+    async def load(self, tx: str) -> Saga[D] | None:
         return self.sagas.get(tx)
 
-    async def unfinished(self) -> list[Saga[Order]]:
-        return [saga for saga in self.sagas.values() if not ORDER_SAGA.is_over(saga.state)]
+    async def unfinished(self) -> list[Saga[D]]:
+        return [saga for saga in self.sagas.values() if not self._definition.is_over(saga.state)]
 
-    async def mark_stuck(self, saga: Saga[Order]) -> None:
+    async def mark_stuck(self, saga: Saga[D]) -> None:
         self.stuck.append(saga.state)
 
 
-def a_coordinator(log: TableLog, participants: ScriptedParticipants) -> Coordinator[Order]:
+def a_coordinator(log: TableLog[Order], participants: ScriptedParticipants) -> Coordinator[Order]:
     backoff = Backoff(chance=random.Random(7))
     asker = Asker(participants, backoff=backoff)
     return Coordinator(ORDER_SAGA, log, asker, backoff=backoff)
 
 
-def end_of(participants: ScriptedParticipants, log: TableLog, state: State = STARTED) -> State:
+def end_of(
+    participants: ScriptedParticipants, log: TableLog[Order], state: State = STARTED
+) -> State:
     saga = Saga(data=ORDER, state=state)
     log.sagas[ORDER.tx] = saga
     return run_instantly(a_coordinator(log, participants).run(saga)).state
@@ -126,7 +133,7 @@ def end_of(participants: ScriptedParticipants, log: TableLog, state: State = STA
 def test_saga_goes_the_way_that_the_answers_say(
     replies: dict[str, list[Reply]], states: list[str]
 ) -> None:
-    log, participants = TableLog(), ScriptedParticipants(**replies)
+    log, participants = TableLog(ORDER_SAGA), ScriptedParticipants(**replies)
     assert end_of(participants, log) == states[-1]
     assert log.states == states
 
@@ -135,7 +142,7 @@ def test_compensations_are_asked_in_reverse_order_of_actions() -> None:
     participants = ScriptedParticipants(
         debit=[Answer.DONE], reserve=[None], release=[Answer.UNDONE], refund=[Answer.UNDONE]
     )
-    end_of(participants, TableLog())
+    end_of(participants, TableLog(ORDER_SAGA))
     assert participants.in_order == ["debit", "reserve", "release", "refund"]
 
 
@@ -154,7 +161,7 @@ def test_what_follows_depends_on_the_committed_state_alone(state: State, asked: 
     participants = ScriptedParticipants(
         debit=[Answer.DONE], reserve=[Answer.DONE], release=[Answer.EMPTY], refund=[Answer.UNDONE]
     )
-    assert ORDER_SAGA.is_over(end_of(participants, TableLog(), state))
+    assert ORDER_SAGA.is_over(end_of(participants, TableLog(ORDER_SAGA), state))
     assert participants.in_order == asked
 
 
@@ -163,7 +170,7 @@ def test_what_follows_depends_on_the_committed_state_alone(state: State, asked: 
 
 def test_action_is_asked_again_within_its_budget_and_not_after() -> None:
     async def main() -> float:
-        log, loop = TableLog(), asyncio.get_running_loop()
+        log, loop = TableLog(ORDER_SAGA), asyncio.get_running_loop()
         participants = ScriptedParticipants(debit=[None], refund=[Answer.EMPTY])
         await log.start(ORDER)
         await a_coordinator(log, participants).run(log.sagas["t1"])
@@ -174,7 +181,7 @@ def test_action_is_asked_again_within_its_budget_and_not_after() -> None:
 
 
 def test_compensation_that_takes_long_is_shown_and_asked_on() -> None:
-    log = TableLog()
+    log = TableLog(ORDER_SAGA)
     replies: list[Reply] = [*[None] * 80, Answer.UNDONE]
     participants = ScriptedParticipants(refund=replies)
     assert end_of(participants, log, "REFUNDING") == "REJECTED"
@@ -184,7 +191,7 @@ def test_compensation_that_takes_long_is_shown_and_asked_on() -> None:
 
 
 def test_compensation_in_time_is_not_shown_to_an_operator() -> None:
-    log = TableLog()
+    log = TableLog(ORDER_SAGA)
     end_of(ScriptedParticipants(refund=[None, None, Answer.UNDONE]), log, "REFUNDING")
     assert STUCK_AFTER_S > 10
     assert log.stuck == []
@@ -195,7 +202,7 @@ def test_compensation_in_time_is_not_shown_to_an_operator() -> None:
 
 @pytest.mark.parametrize("failure", ["before", "after"])
 def test_passing_error_of_the_log_ends_no_saga(failure: str) -> None:
-    log = TableLog()
+    log = TableLog(ORDER_SAGA)
     log.failures = [failure, "", failure, failure]
     participants = ScriptedParticipants(debit=[Answer.DONE], reserve=[Answer.DONE])
     assert end_of(participants, log) == "CONFIRMED"
@@ -203,7 +210,7 @@ def test_passing_error_of_the_log_ends_no_saga(failure: str) -> None:
 
 
 def test_runner_that_lost_the_race_goes_on_from_what_is_committed() -> None:
-    log = TableLog()
+    log = TableLog(ORDER_SAGA)
     participants = ScriptedParticipants(debit=[Answer.DONE], refund=[Answer.UNDONE])
     stale = Saga(data=ORDER, state=STARTED)
     log.sagas["t1"] = replace(stale, state="REFUNDING")
@@ -216,7 +223,7 @@ def test_runner_that_lost_the_race_goes_on_from_what_is_committed() -> None:
 
 def test_order_placed_many_times_at_once_has_one_runner() -> None:
     async def main() -> None:
-        log = TableLog()
+        log = TableLog(ORDER_SAGA)
         participants = ScriptedParticipants(debit=[None, Answer.DONE], reserve=[Answer.DONE])
         coordinator = a_coordinator(log, participants)
         sagas = await asyncio.gather(*(coordinator.place(ORDER) for _ in range(5)))
@@ -228,7 +235,7 @@ def test_order_placed_many_times_at_once_has_one_runner() -> None:
 
 def test_client_is_told_to_ask_later_when_the_saga_takes_long() -> None:
     async def main() -> None:
-        log = TableLog()
+        log = TableLog(ORDER_SAGA)
         coordinator = a_coordinator(log, ScriptedParticipants(debit=[None], refund=[None]))
         loop = asyncio.get_running_loop()
         saga = await coordinator.place(ORDER)
@@ -240,7 +247,7 @@ def test_client_is_told_to_ask_later_when_the_saga_takes_long() -> None:
 
 def test_saga_found_unfinished_is_taken_up_once_a_scan_sees_it() -> None:
     async def main() -> None:
-        log = TableLog()
+        log = TableLog(ORDER_SAGA)
         participants = ScriptedParticipants(debit=[Answer.DONE], reserve=[Answer.DONE])
         coordinator = a_coordinator(log, participants)
         async with coordinator, Recovery(coordinator):
@@ -274,17 +281,80 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return points
 
 
+DONE, REFUSED, UNDONE = Answer.DONE, Answer.REFUSED, Answer.UNDONE
+CREDIT_ORDER = CreditOrder(tx="t1", customer="ann", total=300)
+TRANSFER = Transfer(
+    tx="t1", from_bank="bank-a", payer="ann", to_bank="bank-b", payee="ben", amount=300
+)
+WAYS: list[tuple[str, str, SagaDefinition[Any], SagaData, list[dict[str, list[Reply]]]]] = [
+    (
+        "order", "orders", ORDER_SAGA, ORDER, [
+            {"debit": [DONE], "reserve": [DONE]},
+            {"debit": [REFUSED]},
+            {"debit": [DONE], "reserve": [REFUSED], "refund": [UNDONE]},
+        ],
+    ),
+    ("credit", "orders", CREDIT_SAGA, CREDIT_ORDER, [{"reserve": [DONE]}, {"reserve": [REFUSED]}]),
+    (
+        "transfer", "transfers", TRANSFER_SAGA, TRANSFER, [
+            {"withdraw": [DONE], "deposit": [DONE]},
+            {"withdraw": [REFUSED]},
+            {"withdraw": [DONE], "deposit": [REFUSED], "return": [UNDONE]},
+        ],
+    ),
+]  # fmt: skip
+"""Workload, its coordinator, what it runs, and how sagas go when nothing is hurt."""
+
+
+@pytest.mark.parametrize(("workload", "worker", "definition", "data", "ways"), WAYS)
 def test_declared_crash_points_are_those_that_undisturbed_traffic_passes(
     passed: set[str],
+    workload: str,
+    worker: str,
+    definition: SagaDefinition[Any],
+    data: SagaData,
+    ways: list[dict[str, list[Reply]]],
 ) -> None:
-    log = SagaLog(ORDER_SAGA, AgreeingDatabase())  # type: ignore[arg-type]
-    ways: list[dict[str, list[Reply]]] = [
-        {"debit": [Answer.DONE], "reserve": [Answer.DONE]},
-        {"debit": [Answer.REFUSED]},
-        {"debit": [Answer.DONE], "reserve": [Answer.REFUSED], "refund": [Answer.UNDONE]},
-    ]
+    log: SagaLog[Any] = SagaLog(definition, AgreeingDatabase())  # type: ignore[arg-type]
     for replies in ways:
         asker = Asker(ScriptedParticipants(**replies))
-        coordinator = Coordinator(ORDER_SAGA, log, asker)
-        run_instantly(coordinator.place(ORDER))
-    assert passed == set(load_system(FOLDER).workers["orders"].crash_points)
+        run_instantly(Coordinator(definition, log, asker).place(data))
+    declared = load_system(FOLDER, Selection(workload=workload)).workers[worker].crash_points
+    assert passed == set(declared)
+
+
+# ---------------------------------------------------------------- other kinds of sagas
+
+
+def test_action_that_cannot_be_taken_back_is_asked_for_until_it_is_answered() -> None:
+    replies: list[Reply] = [*[None] * 80, DONE]
+    participants = ScriptedParticipants(withdraw=[DONE], deposit=replies)
+    log: TableLog[Transfer] = TableLog(TRANSFER_SAGA)
+    saga = Saga(data=TRANSFER, state=STARTED)
+    log.sagas["t1"] = saga
+    coordinator = Coordinator(TRANSFER_SAGA, log, Asker(participants))
+    assert run_instantly(coordinator.run(saga)).state == "COMPLETED"
+    assert participants.asked.count("deposit") == 81
+    assert set(log.stuck) == {"WITHDRAWN"}
+
+
+@pytest.mark.parametrize(
+    ("replies", "states"),
+    [
+        ({"reserve": [DONE]}, ["RESERVED", "APPROVED"]),
+        ({"reserve": [REFUSED]}, ["REJECTED"]),
+        ({"reserve": [None], "release": [None, Answer.EMPTY]}, ["RELEASING", "REJECTED"]),
+    ],
+)
+def test_saga_of_one_step_ends(replies: dict[str, list[Reply]], states: list[str]) -> None:
+    async def main() -> None:
+        log: TableLog[CreditOrder] = TableLog(CREDIT_SAGA)
+        asker = Asker(ScriptedParticipants(**replies))
+        coordinator = Coordinator(CREDIT_SAGA, log, asker)
+        begun = asyncio.get_running_loop().time()
+        await coordinator.place(CREDIT_ORDER, answer_within_s=0.0)
+        assert asyncio.get_running_loop().time() == begun, "its client waits for nobody"
+        assert (await coordinator.run(log.sagas["t1"])).state == states[-1]
+        assert log.states == states
+
+    run_instantly(main())
