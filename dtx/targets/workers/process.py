@@ -79,7 +79,7 @@ class WorkerProcess:
         except OSError as error:
             raise ConfigError(
                 f"worker {self.worker.name}: can't start {command[0]!r}: {error.strerror}",
-                hint=f"is it installed, and on PATH? see `command` of [workers.{self.worker.name}] in system.toml",
+                hint=self._first_things_to_look_at("`command`"),
             ) from error
         self._process = process
         if process.stdout is not None:
@@ -203,11 +203,11 @@ class WorkerProcess:
             )
             raise ProvisionError(
                 f"worker {self.worker.name} {self._end(LAST_LINES)}",
-                hint=self._first_things_to_look_at(),
+                hint=self._first_things_to_look_at("`command` and `env`"),
             )
 
-    def _first_things_to_look_at(self) -> str:
-        see = f"see `command` and `env` of [workers.{self.worker.name}] in system.toml"
+    def _first_things_to_look_at(self, keys: str) -> str:
+        see = f"see {keys} of [workers.{self.worker.name}] in system.toml"
         if not self._setup:
             return see
         return f"was `{self._setup}` done in {self._folder}? It is what system.toml says to do once; else {see}"

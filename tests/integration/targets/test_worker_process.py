@@ -150,9 +150,10 @@ class TestReadiness:
         if mode is not None:
             command.write_text("#!/bin/sh\n")
             command.chmod(mode)
-        worker = bench.worker("", command=(str(command),))
-        with pytest.raises(ConfigError, match=r"worker orders: can't start .*no-such-program"):
+        worker = bench.worker("", command=(str(command),), setup="make")
+        with pytest.raises(ConfigError, match=r"worker orders: can't start .*no-such-program") as e:
             worker.start()
+        assert "was `make` done in" in e.value.hint
         assert not worker.is_alive()
         assert worker.kill().processes == 0
 

@@ -1,13 +1,21 @@
 """What a campaign concludes from its cells: rows, exit codes, and faults written out with `each`."""
 
+from pathlib import Path
+
 from dtx.campaign.expand import expand
 from dtx.campaign.matrix import matrix_rows
-from dtx.campaign.selftest import Expectation, selftest_exit_code, selftest_row
+from dtx.campaign.selftest import (
+    Expectation,
+    reference_faults,
+    selftest_exit_code,
+    selftest_row,
+)
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
 from dtx.core.campaign import Cell, CellResult
 from dtx.core.exit_codes import ExitCode
 from dtx.core.verdict import Status
+from tests.unit.docs.test_own_system import copied
 
 SAGA = load_system(find_system("saga"))
 EXPOSED = Expectation("saga", "broken", "lose-reply", ("exactly-once", "conservation"))
@@ -117,6 +125,12 @@ def test_each_is_written_out_for_points_nodes_and_links() -> None:
     assert "partition@orders->payments,for=1s" in links
     assert not any("client" in link for link in links)
     assert expand(["none", "none"], SAGA) == ("none",)
+
+
+def test_a_system_without_crash_points_is_tested_under_the_other_faults(tmp_path: Path) -> None:
+    own = load_system(copied(tmp_path))
+    assert reference_faults(own) == ("none", "partition", "lose-reply", "kill")
+    assert any(fault.startswith("crash-at:") for fault in reference_faults(SAGA))
 
 
 def test_each_means_the_nodes_that_the_fault_can_hurt() -> None:
