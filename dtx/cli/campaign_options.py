@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from dtx.cli.signals import is_interrupted, shown
 from dtx.core.campaign import (
     CampaignEvent,
     CampaignStarted,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dtx.campaign.cells import CampaignSettings
+    from dtx.report.campaign_progress import CampaignReporter
 
     Campaign = Generator[CampaignEvent, None, None]
 
@@ -48,11 +50,10 @@ def follow(
     Raises:
         DtxError: a system or fault is wrong, or the runtime can't be used.
     """
-    from dtx.report.campaign import CampaignProgress, NoCampaignProgress  # noqa: PLC0415 (rich)
-
     finished: Finished | None = None
     with (
-        NoCampaignProgress() if is_quiet else CampaignProgress(console) as progress,
+        _reporter(console, is_quiet=is_quiet) as progress,
+        shown() if progress.shows_interrupts else contextlib.nullcontext(),
         contextlib.closing(events) as running,
     ):
         for event in running:
@@ -63,6 +64,23 @@ def follow(
     if finished is None:
         raise InternalError("the campaign ended without a result")
     return finished
+
+
+def _reporter(console: "Console", *, is_quiet: bool) -> "CampaignReporter":
+    from dtx.report.campaign_progress import (  # noqa: PLC0415 (rich)
+        LiveCampaign,
+        NoCampaignProgress,
+        PlainCampaignProgress,
+    )
+    from dtx.report.live import can_redraw  # noqa: PLC0415
+
+    if is_quiet:
+        return NoCampaignProgress()
+    return (
+        LiveCampaign(console, is_interrupted)
+        if can_redraw(console)
+        else PlainCampaignProgress(console)
+    )
 
 
 def plain(value: object) -> object:

@@ -1,17 +1,11 @@
-"""Campaigns on a terminal: a progress bar with the time that is left, one line a cell, and the tables at the end."""
+"""Campaigns on a terminal: the tables at the end."""
 
-from typing import Protocol
-
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from dtx.core.campaign import (
-    CampaignStarted,
-    CellFinished,
     CellResult,
-    CellStarted,
     MatrixFinished,
     MatrixRow,
     SelftestFinished,
@@ -21,69 +15,6 @@ from dtx.core.campaign import (
 from dtx.core.exit_codes import ExitCode
 from dtx.report import colours
 from dtx.report.wording import clean, listed, seconds
-
-CellEvent = CampaignStarted | CellStarted | CellFinished
-
-
-class CampaignReporter(Protocol):
-    """Shows cells as they come; a context manager, since some hold the terminal."""
-
-    def see(self, event: CellEvent) -> None:
-        """Take the next event."""
-
-    def __enter__(self) -> "CampaignReporter": ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-class NoCampaignProgress:
-    """Shows nothing."""
-
-    def see(self, event: CellEvent) -> None:
-        """Take the event and stay silent."""
-
-    def __enter__(self) -> "NoCampaignProgress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class CampaignProgress:
-    """One line for each cell that ended, and on a terminal a bar below them."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._total = 0
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> "CampaignProgress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def see(self, event: CellEvent) -> None:
-        """Show the event."""
-        if isinstance(event, CampaignStarted):
-            self._total = len(event.cells)
-            self._progress.update(self._task, total=self._total)
-        elif isinstance(event, CellStarted):
-            self._progress.update(self._task, description=clean(event.cell.name))
-        else:
-            self._progress.update(self._task, completed=event.number)
-            line = Text(f"{event.number}/{self._total} {clean(event.result.cell.name)}: ")
-            self._console.print(line.append_text(_outcome(event.result)), soft_wrap=True)
 
 
 def matrix_table(finished: MatrixFinished) -> RenderableType:
@@ -145,18 +76,9 @@ def _count(number: int, style: str) -> Text:
     return Text(str(number), style=style if number else "")
 
 
-def _outcome(result: CellResult) -> Text:
-    if result.status is None:
-        first = next(iter(result.error.splitlines()), "")
-        return Text(f"could not be run: {clean(first)}", style=colours.UNSURE)
-    words = Text(result.status.value, style=colours.of_status(result.status))
-    detail = listed(result.violated) or next(iter(result.reasons), "")
-    return words.append(f" ({clean(detail)})" if detail else "", style="default")
-
-
 def _skipped(finished: MatrixFinished) -> list[Text]:
     return [
-        Text(f"{_subject(one)} x {one.fault}: skipped: {clean(one.reason)}", style="yellow")
+        Text(f"{_subject(one)} x {one.fault}: skipped: {clean(one.reason)}", style=colours.UNSURE)
         for one in finished.skipped
     ]
 

@@ -25,6 +25,18 @@ def seconds(time_s: float) -> str:
     return f"{time_s:.1f}".removesuffix(".0") + " s"
 
 
+def duration(time_s: float) -> str:
+    """Return `12 s`, `3 min 20 s`, `1 h 5 min`: for what takes long, in whole parts."""
+    whole = round(time_s)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest_s = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if rest_s else f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
 def milliseconds(time_ms: float) -> str:
     """Return `3.4 ms`, `120 ms`, `2.1 s`."""
     if time_ms >= 1000:

@@ -18,7 +18,8 @@ from dtx.core.campaign import (
 )
 from dtx.core.exit_codes import ExitCode
 from dtx.core.verdict import Status
-from dtx.report.campaign import CampaignProgress, matrix_table, selftest_table
+from dtx.report.campaign import matrix_table, selftest_table
+from dtx.report.campaign_progress import CampaignPicture, PlainCampaignProgress
 
 CELL = Cell(system="saga", variant=None, fault="partition", seed=3)
 ACCUSED = CellResult(
@@ -76,7 +77,7 @@ def test_a_selftest_that_misses_a_variant_says_so_and_what_came_instead() -> Non
 
 def test_plain_progress_has_one_line_for_each_cell() -> None:
     console = Console(file=io.StringIO(), width=80)
-    with CampaignProgress(console) as progress:
+    with PlainCampaignProgress(console) as progress:
         progress.see(CampaignStarted(cells=(CELL, CELL)))
         for number, result in enumerate((ACCUSED, BROKEN), start=1):
             progress.see(CellStarted(cell=CELL, number=number))
@@ -86,3 +87,41 @@ def test_plain_progress_has_one_line_for_each_cell() -> None:
     assert len(lines) == 2
     assert "violated (atomicity)" in lines[0]
     assert "could not be run: no image" in lines[1]
+
+
+def test_the_running_table_counts_each_systems_cells_and_says_how_long_it_takes() -> None:
+    picture = CampaignPicture()
+    other = Cell(system="saga", variant="not-idempotent", fault="lose-reply", seed=1)
+    picture.see(CampaignStarted(cells=(CELL, CELL, other, other)))
+    picture.see(CellStarted(cell=CELL, number=1))
+    assert picture.left_s() is None
+    assert "the first run" in rendered(picture)
+    picture.see(CellFinished(result=ACCUSED, number=1))
+    picture.see(CellStarted(cell=other, number=2))
+    assert picture.left_s() is not None
+    text = rendered(picture, width=80)
+    assert [line.split() for line in text.splitlines()[:3]] == [
+        ["system", "fault", "runs", "holds", "violated", "unknown", "failed"],
+        ["saga", "partition", "1/2", ".", "1", ".", "."],
+        ["saga/not-idempotent", "lose-reply", "0/2", ".", ".", ".", "."],
+    ]
+    assert "1/4" in text
+    assert "now saga/not-idempotent x lose-reply seed 1" in text
+
+
+def test_a_table_longer_than_the_terminal_shows_the_rows_around_the_one_at_hand() -> None:
+    cells = tuple(Cell(system="saga", variant=None, fault=f"f{n:02}", seed=1) for n in range(60))
+    picture = CampaignPicture()
+    picture.see(CampaignStarted(cells=cells))
+    picture.see(CellStarted(cell=cells[40], number=41))
+    console = Console(file=io.StringIO(), width=80, height=24)
+    console.print(picture)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert len(text.splitlines()) <= 24
+    assert "f40" in text.split("\nnow ")[0]
+    assert "f00" not in text
+
+
+def test_an_interrupted_campaign_says_that_it_cleans_up() -> None:
+    assert "cleaning up" in rendered(CampaignPicture(lambda: True))
