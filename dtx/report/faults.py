@@ -28,7 +28,7 @@ def fault_lines(verdict: Verdict) -> Iterator[RenderableType]:
         yield Text("  none")
     for number, window in enumerate(verdict.coverage):
         yield Padding(_what(window), (0, 0, 0, 2))
-        for words in (window.reason, _bytes(window), _met(window), *_under_way(window)):
+        for words in filter(None, (window.reason, _bytes(window), _met(window))):
             yield Padding(Text(clean(words)), (0, 0, 0, 4))
         if window.under_way and number < _TABLES:
             yield Padding(_progress(window.under_way), (0, 0, 0, 4))
@@ -40,7 +40,7 @@ def _omission(omission: Omission) -> Text:
     line = Text()
     line.append(clean(omission.fault), style=colours.FAULT)
     line.append(f", from {seconds(omission.at_s)} to {seconds(omission.until_s)}: ")
-    line.append("did not come", style="bold yellow")
+    line.append("did not come", style=f"bold {colours.UNSURE}")
     return line.append(f", by chance (p={omission.chance:g}); this run says nothing of it")
 
 
@@ -59,10 +59,11 @@ def _what(window: WindowCoverage) -> Text:
 
 
 def _bytes(window: WindowCoverage) -> str:
-    return (
-        f"{size(window.held_bytes)} held, {size(window.dropped_bytes)} dropped, "
-        f"{count(window.connections, 'connection')} open when it began"
-    )
+    kinds = ((window.held_bytes, "held"), (window.dropped_bytes, "dropped"))
+    told = [f"{size(number)} {word}" for number, word in kinds if number]
+    if not told:
+        return ""
+    return f"{', '.join(told)}, {count(window.connections, 'connection')} open when it began"
 
 
 def _met(window: WindowCoverage) -> str:
@@ -72,14 +73,11 @@ def _met(window: WindowCoverage) -> str:
         if key in window.met_by_outcome
     ]
     ended = f", which ended {', '.join(outcomes)}" if outcomes else ""
-    return f"met {count(window.met, 'transaction')}{ended}"
-
-
-def _under_way(window: WindowCoverage) -> Iterator[str]:
     # By the clients' own entries; what the driver counted at injection may be off by one that just ended.
     number = sum(progress.transactions for progress in window.under_way)
-    if number := number or window.in_flight_at_injection:
-        yield f"{number:,} under way when it began"
+    number = number or window.in_flight_at_injection
+    under_way = f"; {number:,} under way when it began" if number else ""
+    return f"met {count(window.met, 'transaction')}{ended}{under_way}"
 
 
 def _progress(under_way: Sequence[Progress]) -> Table:

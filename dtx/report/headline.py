@@ -40,11 +40,9 @@ def subject(plan: Plan) -> str:
 def particulars(plan: Plan) -> Iterator[Text]:
     """Yield the system's title, and under what conditions it ran."""
     title = str(plan.system.get("system", {}).get("title", ""))
-    if title:
-        yield Text(clean(title))
     yield Text(
-        f"seed {plan.seed}, {plan.rate:g} transactions/s for {seconds(plan.duration_s)}, "
-        f"runtime {plan.runtime}"
+        f"{clean(title)}{'; ' if title else ''}seed {plan.seed}, "
+        f"{plan.rate:g} transactions/s for {seconds(plan.duration_s)}, runtime {plan.runtime}"
     )
     servers = [
         f"{name} {version}"

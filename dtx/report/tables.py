@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -11,18 +12,19 @@ from dtx.core.verdict import CheckResult, LatencySummary, Status, Verdict
 from dtx.report import colours
 from dtx.report.wording import clean, milliseconds
 
+_TWO_COLUMNS: Final = 76
 _PARTS: Final = ("before", "during", "after", "all")
 _UNITS: Final[Mapping[str, str]] = {
     "atomicity": "transactions",
     "durability": "acknowledged",
-    "no-phantom": "refused, and all rows",
+    "no-phantom": "refused, rows",
     "exactly-once": "steps",
     "compensation": "undone steps",
     "conservation": "values compared",
     "isolation": "reads",
     "convergence": "transactions",
     "residue": "counts",
-    "death": "processes with a recorded change",
+    "death": "processes",
     "vacuity": "fault windows",
 }
 """What the number judged counts; a checker that is not here just has its number."""
@@ -51,6 +53,32 @@ def invariants(verdict: Verdict) -> Table:
             Text(_note(check), style=colours.QUIET),
         )
     return table
+
+
+class InvariantsInShort:
+    """What was judged when all of it holds: two checkers on a line where there is room."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self._cells = [
+            (
+                f"  {check.checker}",
+                f"{check.judged:,}",
+                _UNITS.get(check.checker, "") + ("" if check.is_claimed else ", not claimed"),
+            )
+            for check in verdict.checks
+        ]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = 2 if options.max_width >= _TWO_COLUMNS else 1
+        rows = -(-len(self._cells) // columns)
+        table = Table.grid(padding=(0, 1))
+        for _ in range(columns):
+            table.add_column(no_wrap=True)
+            table.add_column(no_wrap=True, justify="right")
+            table.add_column(no_wrap=True, style=colours.QUIET)
+        for row in range(rows):
+            table.add_row(*(word for cell in self._cells[row::rows] for word in cell))
+        yield table
 
 
 def latencies(verdict: Verdict) -> Table:

@@ -13,7 +13,7 @@ from dtx.report import colours
 from dtx.report.faults import fault_lines
 from dtx.report.headline import headline, particulars
 from dtx.report.readers import reader_lines
-from dtx.report.tables import invariants, latencies
+from dtx.report.tables import InvariantsInShort, invariants, latencies
 from dtx.report.variant import variant_lines
 from dtx.report.violation import violation
 from dtx.report.wording import clean, command_line, count, seconds
@@ -38,20 +38,21 @@ def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Rendera
     """Yield the report from top to bottom."""
     yield headline(plan, verdict)
     yield from particulars(plan)
-    yield Text("")
-    if verdict.status is Status.VIOLATED:
-        yield from violation(verdict)
+    if verdict.status is not Status.HOLDS:  # what holds has to fit one screen
         yield Text("")
-    elif verdict.status is Status.UNKNOWN:
-        yield from _reasons(verdict)
+        yield from violation(verdict) if verdict.status is Status.VIOLATED else _reasons(verdict)
         yield Text("")
     yield _heading("Faults")
     yield from fault_lines(verdict)
     yield _heading("Transactions")
     yield from _counts(verdict)
     yield from reader_lines(plan, verdict)
-    yield _heading("Invariants")
-    yield invariants(verdict)
+    if verdict.status is Status.HOLDS:
+        yield Text.assemble(("Invariants", colours.HEADING), ", all that are claimed hold")
+        yield InvariantsInShort(verdict)
+    else:
+        yield _heading("Invariants")
+        yield invariants(verdict)
     if verdict.latency:
         yield latencies(verdict)
     yield Text(f"  {_quiet(plan, verdict)}")
@@ -91,9 +92,10 @@ def _reasons(verdict: Verdict) -> Iterator[RenderableType]:
 
 def _counts(verdict: Verdict) -> Iterator[Text]:
     counts = verdict.counts
+    undone = f"; {counts.compensated:,} begun and undone again" if counts.compensated else ""
     yield Text(
         f"  {count(counts.submitted, 'transaction')} submitted: {counts.ok:,} ok, "
-        f"{counts.fail:,} refused, {counts.info:,} unknown"
+        f"{counts.fail:,} refused, {counts.info:,} unknown{undone}"
     )
     for words, number in counts.info_reasons.items():
         yield Text(f"  {number:,} unknown: {clean(words)}")
@@ -106,8 +108,6 @@ def _counts(verdict: Verdict) -> Iterator[Text]:
         )
     elif counts.info:
         yield Text("  what became of the unknown ones was not read")
-    if counts.compensated:
-        yield Text(f"  {counts.compensated:,} begun and undone again (compensated)")
 
 
 def _quiet(plan: Plan, verdict: Verdict) -> str:

@@ -41,7 +41,7 @@ def test_a_verdict_that_holds_says_so_and_fits_one_screen() -> None:
     assert text.lstrip().startswith("HOLDS")
     assert "VIOLATED" not in text
     assert "UNKNOWN" not in text
-    assert len(text.splitlines()) <= 40
+    assert len(text.splitlines()) <= 30
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
 
 
