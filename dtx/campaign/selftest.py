@@ -11,6 +11,7 @@ from dtx.campaign.matrix import check_faults
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
 from dtx.config.model import System
+from dtx.config.place import did_you_mean
 from dtx.core.campaign import (
     CampaignEvent,
     CampaignStarted,
@@ -102,11 +103,11 @@ def _expectations(settings: SelftestSettings) -> list[Expectation]:
             ]
         if settings.has_references and not settings.variants:
             found += [Expectation(name, None, fault, ()) for fault in reference_faults(system)]
-    missing = set(settings.variants) - known
+    missing = sorted(set(settings.variants) - known)
     if missing:
         raise UsageError(
-            f"no variant {', '.join(sorted(missing))} in {', '.join(settings.systems)}",
-            hint=f"there are: {', '.join(sorted(known))}",
+            f"no variant {', '.join(missing)} in {', '.join(settings.systems)}",
+            hint=did_you_mean(missing[0], known) or f"there are: {', '.join(sorted(known))}",
         )
     return found
 

@@ -48,7 +48,8 @@ def read_options(
         if value not in options[name].values:
             raise UsageError(
                 f"{flag}: there is no value {value!r}",
-                hint=f"one of: {', '.join(options[name].values)}",
+                hint=_did_you_mean(value, options[name].values)
+                or f"one of: {', '.join(options[name].values)}",
             )
         chosen[name] = value
     return chosen
@@ -61,11 +62,15 @@ def own_flags(context: typer.Context) -> tuple[str, ...]:
     )
 
 
+def _did_you_mean(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else ""
+
+
 def _unknown(flag: str, options: "Mapping[str, Option]", own: Collection[str]) -> UsageError:
     declared = [f"--{name}" for name in options]
-    near = difflib.get_close_matches(flag, [*declared, *own], n=1, cutoff=0.5)
-    if near:
-        hint = f"did you mean {near[0]}?"
+    if near := _did_you_mean(flag, [*declared, *own]):
+        hint = near
     elif declared:
         hint = f"the system's own options: {', '.join(declared)}"
     else:

@@ -17,6 +17,7 @@ _WANTED = {
 _BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
 _EXTRA = re.compile(r"unexpected extra argument(?:s|\(s\))? \((.*)\)")
 _NEEDS_VALUE = re.compile(r"Option '([^']+)' requires an argument")
+_NO_OPTION = re.compile(r"No such option: (\S+)")
 _NO_COMMAND = re.compile(r"No such command '([^']*)'")
 
 
@@ -37,15 +38,19 @@ def _words(error: TyperException, command: str) -> tuple[str, str]:
         return f"{command}: wanted {_one_of(choices) or _name(parameter)}", ""
     if parameter is not None and error.__cause__ is not None:
         return _wrong_value(parameter, error.__cause__) or (library, "")
-    return _wrong_words(library, command, _commands(error))
+    return _wrong_words(library, command, _commands(error), _options(error))
 
 
-def _wrong_words(library: str, command: str, commands: Sequence[str]) -> tuple[str, str]:
+def _wrong_words(
+    library: str, command: str, commands: Sequence[str], options: Sequence[str]
+) -> tuple[str, str]:
     """Return our words for those of the library; its own where we have none."""
     if library.startswith("Missing command"):
         return f"{command}: wanted {_one_of(commands) or 'a command'}", ""
     if found := _NO_COMMAND.search(library):
         return f"{command}: there is no command {found[1]}", _near(found[1], commands)
+    if found := _NO_OPTION.search(library):
+        return f"{command}: there is no option {found[1]}", _near(found[1], options)
     if found := _EXTRA.search(library):
         return f"{command}: too many words: {found[1]}", ""
     if found := _NEEDS_VALUE.search(library):
@@ -86,6 +91,11 @@ def _commands(error: TyperException) -> list[str]:
     context = getattr(error, "ctx", None)
     names = getattr(getattr(context, "command", None), "list_commands", None)
     return list(names(context)) if names else []
+
+
+def _options(error: TyperException) -> list[str]:
+    parameters = getattr(getattr(getattr(error, "ctx", None), "command", None), "params", ())
+    return [flag for parameter in parameters for flag in parameter.opts if flag.startswith("--")]
 
 
 def _near(word: str, known: Sequence[str]) -> str:

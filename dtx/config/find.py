@@ -31,9 +31,10 @@ def find_system(name_or_path: str, patterns: Path = PATTERNS) -> Path:
     if _is_path(name_or_path):
         return _user_folder(name_or_path)
     listed = f"built in are: {', '.join(names)}" if names else "none is built in"
+    near = did_you_mean(name_or_path, [*names, *_systems_in(Path())])
     raise UsageError(
         f"there is no system {shown(name_or_path)}; {listed}",
-        hint=did_you_mean(name_or_path, names) or f"give a path to a folder with {FILE_NAME}",
+        hint=near or f"give a path to a folder with {FILE_NAME}",
     )
 
 
@@ -41,12 +42,23 @@ def _is_path(text: str) -> bool:
     return "/" in text or os.sep in text or (bool(text) and os.path.isdir(text))  # noqa: PTH112 (never raises)
 
 
+def _systems_in(folder: Path) -> list[str]:
+    """Return the names of the folders in this one that have a system's file."""
+    try:
+        return sorted(file.parent.name for file in folder.glob(f"*/{FILE_NAME}"))
+    except (OSError, ValueError):
+        return []
+
+
 def _user_folder(text: str) -> Path:
     folder = Path(text)
     if folder.name == FILE_NAME and os.path.isfile(text):  # noqa: PTH113 (never raises)
         return folder.parent
     if not os.path.isdir(text):  # noqa: PTH112 (never raises)
-        raise UsageError(f"there is no folder {shown(text)}")
+        raise UsageError(
+            f"there is no folder {shown(text)}",
+            hint=did_you_mean(folder.name, _systems_in(folder.parent)),
+        )
     if not (folder / FILE_NAME).is_file():
         raise UsageError(
             f"the folder {shown(text)} has no {FILE_NAME}",

@@ -247,3 +247,39 @@ def test_the_plan_is_printed_as_one_json_document(dtx: Dtx) -> None:
     document = json.loads(answer.out)
     assert document["seed"] == 7
     assert document["schedule"]["windows"][0]["fault"] == "partition"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("rnu",), "run"),
+        (("images", "bild"), "build"),
+        (("run", "saga", "--fautl", "x"), "--fault"),
+        (("matrix", "--sedes", "3"), "--seeds"),
+        (("down", "--al"), "--all"),
+        (("list", "sytems"), "systems"),
+        (("list", "hold"), "held"),
+        (("run", "sagaa"), '"saga"'),
+        (("run", "tll"), '"till"'),
+        (("run", "./tll"), '"till"'),
+        (("up", "sagaa"), '"saga"'),
+        (("run", "saga", "--variant", "not-idempotant"), '"not-idempotent"'),
+        (("selftest", "--variant", "not-idempotant"), '"not-idempotent"'),
+        (("matrix", "saga", "--variant", "not-idempotant"), '"not-idempotent"'),
+        (("run", "saga", "--runtime", "lcal"), "local"),
+        (("run", "saga", "--fault", "partiton"), '"partition"'),
+        (("run", "saga", "--fault", "partition@order->payments"), '"orders->payments"'),
+        (("run", "saga", "--fault", "kill@paymnts"), '"payments"'),
+        (("run", "saga", "--fault", "crash-at:after-log-debitd@orders"), '"after-log-debited"'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_wrong_name_gets_the_right_one_suggested(
+    dtx: Dtx, words: tuple[str, ...], meant: str
+) -> None:
+    Path("till").mkdir()
+    (Path("till") / "system.toml").write_text("")
+    answer = dtx(*words)
+    assert answer.code is ExitCode.USAGE
+    assert f"did you mean {meant}?" in answer.err
+    assert len(answer.err.splitlines()) <= 3
