@@ -81,7 +81,7 @@ class Barrier:
             psycopg.Error: the outcome is unknown; a repeat will tell.
         """
         async with self._database.transaction() as connection:
-            answer = await _compensate(connection, tx, step, effect)
+            answer = await self._take_back(connection, tx, step, effect)
             crash_point(f"{compensation}-before-commit", tx)
         crash_point(f"{compensation}-after-commit", tx)
         return answer
@@ -93,23 +93,31 @@ class Barrier:
         del effect
         return await _recorded(connection, tx, step, Direction.ACTION)
 
+    async def never_came(
+        self, connection: Connection, tx: str, step: str, effect: CompensationEffect
+    ) -> Answer:
+        """Answer a compensation whose action has not come: nothing to take back, and the action is barred.
 
-async def _compensate(
-    connection: Connection, tx: str, step: str, effect: CompensationEffect
-) -> Answer:
-    if not await _enter(connection, tx, step, Direction.COMPENSATION):
-        return await _recorded(connection, tx, step, Direction.COMPENSATION)
-    if await _enter(connection, tx, step, Direction.ACTION):
-        # The action has not come. If it is still under way it will find its key taken.
+        The action's key is taken already; if the action is still under way it will find it so.
+        """
+        del effect
         await _record(connection, tx, step, Direction.ACTION, Answer.BARRED)
-        answer = Answer.EMPTY
-    elif await _recorded(connection, tx, step, Direction.ACTION) is Answer.DONE:
-        await effect(connection)
-        answer = Answer.UNDONE
-    else:
-        answer = Answer.EMPTY
-    await _record(connection, tx, step, Direction.COMPENSATION, answer)
-    return answer
+        return Answer.EMPTY
+
+    async def _take_back(
+        self, connection: Connection, tx: str, step: str, effect: CompensationEffect
+    ) -> Answer:
+        if not await _enter(connection, tx, step, Direction.COMPENSATION):
+            return await _recorded(connection, tx, step, Direction.COMPENSATION)
+        if await _enter(connection, tx, step, Direction.ACTION):
+            answer = await self.never_came(connection, tx, step, effect)
+        elif await _recorded(connection, tx, step, Direction.ACTION) is Answer.DONE:
+            await effect(connection)
+            answer = Answer.UNDONE
+        else:
+            answer = Answer.EMPTY
+        await _record(connection, tx, step, Direction.COMPENSATION, answer)
+        return answer
 
 
 async def _enter(connection: Connection, tx: str, step: str, direction: Direction) -> bool:

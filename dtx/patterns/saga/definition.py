@@ -49,10 +49,10 @@ class Step(Generic[D]):
     """A local transaction at a participant, and the one that takes it back.
 
     Attributes:
-        action, compensation: what is asked, there and back; a compensation is told `tx` alone. Without one the
-            action can't be taken back; only the last step may be so.
+        action, compensation: what is asked, there and back. Without a compensation the action can't be taken back; only
+            the last step may be so.
         participant: who is asked.
-        body: what the action is told.
+        body: what both are told besides `tx`.
         done: the state in which the action is known to be done.
         undoing: the state in which it may be done, and is taken back until that is answered.
     """
@@ -66,13 +66,15 @@ class Step(Generic[D]):
 
     def act(self, data: D) -> Request:
         """Return what is asked to do the step."""
-        participant, body = self.participant(data), {"tx": data.tx, **self.body(data)}
-        return Request(tx=data.tx, participant=participant, name=self.action, body=body)
+        return self._request(self.action, data)
 
     def undo(self, data: D) -> Request:
         """Return what is asked to take it back."""
-        participant, body = self.participant(data), {"tx": data.tx}
-        return Request(tx=data.tx, participant=participant, name=self.compensation, body=body)
+        return self._request(self.compensation, data)
+
+    def _request(self, name: str, data: D) -> Request:
+        body = {"tx": data.tx, **self.body(data)}
+        return Request(tx=data.tx, participant=self.participant(data), name=name, body=body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

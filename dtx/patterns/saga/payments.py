@@ -43,7 +43,7 @@ class Payments:
         """
 
         async def capture(connection: Connection) -> Answer:
-            return await _capture(connection, order)
+            return await self.capture(connection, order)
 
         return await self._barrier.act(order.tx, STEP, capture)
 
@@ -55,9 +55,22 @@ class Payments:
         """
 
         async def give_back(connection: Connection) -> None:
-            await _give_back(connection, order.tx)
+            await self.give_back(connection, order.tx)
 
         return await self._barrier.compensate(order.tx, STEP, "refund", give_back)
+
+    async def capture(self, connection: Connection, order: Debit) -> Answer:
+        """Take the money, inside the local transaction of the barrier's key."""
+        cursor = await connection.execute(_CAPTURE, msgspec.structs.asdict(order))
+        return Answer.DONE if cursor.rowcount == 1 else Answer.REFUSED
+
+    async def give_back(self, connection: Connection, tx: str) -> None:
+        """Give back what was taken, inside the local transaction of the barrier's key."""
+        cursor = await connection.execute(_GIVE_BACK, {"tx": tx})
+        if cursor.rowcount != 1:
+            raise LookupError(
+                f"the barrier says that {tx} was debited, but there is nothing to refund"
+            )
 
 
 # One statement each: the money moves, and what says so is written, or nothing is.
@@ -87,17 +100,6 @@ _GIVE_BACK = """
     insert into payment_effects (tx, step, effect, amount)
     select %(tx)s, 'debit', 'undone', amount from refunded
 """
-
-
-async def _capture(connection: Connection, order: Debit) -> Answer:
-    cursor = await connection.execute(_CAPTURE, msgspec.structs.asdict(order))
-    return Answer.DONE if cursor.rowcount == 1 else Answer.REFUSED
-
-
-async def _give_back(connection: Connection, tx: str) -> None:
-    cursor = await connection.execute(_GIVE_BACK, {"tx": tx})
-    if cursor.rowcount != 1:
-        raise LookupError(f"the barrier says that {tx} was debited, but there is nothing to refund")
 
 
 def routes(payments: Payments) -> list[Route]:

@@ -1,7 +1,7 @@
 """Where each saga stands, in the coordinator's database: all that recovery knows, and all that it needs."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic
 
 import msgspec
 
@@ -25,7 +25,12 @@ class Saga(Generic[D]):
 
 
 class Statements(Generic[D]):
-    """The SQL for one kind of saga; its names come from the definition, never from a client."""
+    """The SQL for one kind of saga; its names come from the definition, never from a client.
+
+    `movable` is the compare-and-set: of several who believe that the saga is in `old`, one moves it.
+    """
+
+    movable: ClassVar[str] = "tx = %(tx)s and state = %(old)s"
 
     def __init__(self, definition: SagaDefinition[D]) -> None:
         self.fields = definition.data.__struct_fields__
@@ -45,12 +50,11 @@ class Statements(Generic[D]):
             )
             insert into saga_log (tx, seq, entry) select tx, 1, '{STARTED}' from started
         """
-        # The compare-and-set: of several who believe that the saga is in `old`, one moves it. All that becomes
-        # true with the new state is in the same statement, and happens only if the move does.
-        moved = """
+        # All that becomes true with the new state is in the same statement, and happens only if the move does.
+        moved = f"""
             with moved as (
                 update sagas set state = %(new)s, entries = entries + 1, stuck_since = null
-                where tx = %(tx)s and state = %(old)s
+                where {self.movable}
                 returning tx, entries
             ), logged as (
                 insert into saga_log (tx, seq, entry) select tx, entries, %(entry)s from moved
@@ -73,9 +77,15 @@ class Statements(Generic[D]):
 class SagaLog(Generic[D]):
     """The table of sagas with their log. Everything here is committed when its call returns."""
 
-    def __init__(self, definition: SagaDefinition[D], database: Database) -> None:
+    def __init__(
+        self,
+        definition: SagaDefinition[D],
+        database: Database,
+        *,
+        statements: Statements[D] | None = None,
+    ) -> None:
         self._definition = definition
-        self._statements = Statements(definition)
+        self._statements = statements or Statements(definition)
         self._database = database
 
     async def start(self, data: D) -> bool:
