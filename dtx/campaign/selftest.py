@@ -43,7 +43,7 @@ REFERENCE_FAULTS = (NONE, "partition", "lose-reply", "kill", "crash-at:each")
 class SelftestSettings:
     """Which systems and variants (all if empty), and how many seeds for each.
 
-    `calm_seeds` is how many of them are run under `none`, where nothing depends on luck.
+    `calm_seeds` is how many of them are run under `none` where that must hold: nothing depends on luck there.
     """
 
     systems: tuple[str, ...]
@@ -72,7 +72,7 @@ def run_selftest(settings: SelftestSettings) -> Generator[CampaignEvent, None, N
         DtxError: a system or variant does not exist, or the runtime can't be used.
     """
     expectations = _expectations(settings)
-    cells = tuple(cell for one in expectations for cell in _cells(one, settings))
+    cells = tuple(cell for one in expectations for cell in selftest_cells(one, settings))
     check_faults(cells, settings.campaign)
     yield CampaignStarted(cells=cells)
     results: list[CellResult] = []
@@ -121,9 +121,10 @@ def reference_faults(system: System) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _cells(one: Expectation, settings: SelftestSettings) -> list[Cell]:
+def selftest_cells(one: Expectation, settings: SelftestSettings) -> list[Cell]:
+    """Return the cells of one expectation, one for each seed."""
     count = settings.seeds
-    if one.fault == NONE:
+    if one.fault == NONE and not one.breaks:
         count = min(settings.calm_seeds, settings.seeds)
     elif one.variant is None and one.fault.startswith(CRASH):
         count = max(1, settings.seeds // SEEDS_FOR_EACH_POINT_OF)

@@ -1,5 +1,6 @@
 """From settings to a plan: everything that is decided before anything is started."""
 
+import dataclasses
 import datetime
 import platform
 import secrets
@@ -112,12 +113,22 @@ def _check_variants(settings: ExperimentSettings, system: System) -> None:
             continue
         for fault in variant.exposed_by:
             try:
-                parse_schedule([fault], system, seed=settings.seed, duration_s=DEFAULT_DURATION_S)
+                _check_exposure(settings, system, variant.name, fault)
             except UsageError as error:
                 raise ConfigError(
                     f"{system.folder / 'system.toml'}: variants.{variant.name}.exposed_by: {error.message}",
                     hint=error.hint,
                 ) from error
+
+
+def _check_exposure(settings: ExperimentSettings, system: System, variant: str, fault: str) -> None:
+    """Parse the fault for the system, and if it does not fit for the variant, which may have links and points of its own."""
+    try:
+        parse_schedule([fault], system, seed=settings.seed, duration_s=DEFAULT_DURATION_S)
+    except UsageError:
+        chosen = dataclasses.replace(settings.selection, variant=variant)
+        broken = load_system(system.folder, chosen)
+        parse_schedule([fault], broken, seed=settings.seed, duration_s=DEFAULT_DURATION_S)
 
 
 def run_name(plan: Plan) -> str:

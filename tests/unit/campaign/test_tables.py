@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from dtx.campaign.cells import CampaignSettings
 from dtx.campaign.expand import expand
 from dtx.campaign.matrix import matrix_rows
 from dtx.campaign.selftest import (
     Expectation,
+    SelftestSettings,
     reference_faults,
+    selftest_cells,
     selftest_exit_code,
     selftest_row,
 )
@@ -70,6 +73,13 @@ def test_cell_whose_fault_did_not_land_is_not_counted() -> None:
 def test_variant_whose_fault_never_landed_fails() -> None:
     idle = result(EXPOSED, Status.UNKNOWN, has_landed=False)
     assert not selftest_row(EXPOSED, [idle]).is_passed
+
+
+def test_variant_that_needs_no_fault_is_run_with_every_seed_and_a_calm_one_with_a_few() -> None:
+    settings = SelftestSettings(systems=("saga",), seeds=10, campaign=CampaignSettings())
+    needs_none = Expectation("saga", "broken", "none", ("atomicity",))
+    assert len(selftest_cells(needs_none, settings)) == 10
+    assert len(selftest_cells(CALM, settings)) == 3
 
 
 def test_variant_must_hold_without_fault() -> None:

@@ -1,12 +1,14 @@
 """A plan is complete, repeatable and without secrets before anything is started."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from dtx.config.find import find_system
 from dtx.config.model import Selection, System
-from dtx.core.errors import UsageError
+from dtx.core.errors import ConfigError, UsageError
 from dtx.core.run_folder import Plan
 from dtx.experiment.judging import planned_system
 from dtx.experiment.planning import plan_for, redacted, resolve_system, run_name
@@ -86,3 +88,21 @@ def test_secrets_written_into_the_file_are_redacted_and_references_are_not() -> 
     assert redacted(tables) == {
         "env": {"API_TOKEN": "***", "DB_PASSWORD": "{databases.a.password}", "NAME": "x"}
     }
+
+
+def test_fault_of_a_variant_may_name_what_only_the_variant_has() -> None:
+    assert plan(variant=None).system_name == "saga"
+    [fault] = resolve_system_of("early-key").variants["early-key"].exposed_by
+    assert plan(faults=(fault,), variant="early-key").schedule.windows[0].targets == ("payments",)
+    with pytest.raises(UsageError, match="no crash point"):
+        plan(faults=(fault,))
+
+
+def test_fault_of_a_variant_that_names_nothing_is_an_error_of_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "till"
+    shutil.copytree(find_system("saga"), folder)
+    file = folder / "system.toml"
+    file.write_text(file.read_text().replace("crash-at:debit-between-commits", "crash-at:nowhere"))
+    settings = ExperimentSettings(system=str(folder), seed=1)
+    with pytest.raises(ConfigError, match=r"variants\.early-key\.exposed_by: .*no crash point"):
+        plan_for(settings, resolve_system(settings), LOCAL)
