@@ -1,0 +1,42 @@
+"""Broken: an order that can't be fulfilled is rejected, and nobody thinks of the money that was taken for it."""
+
+from dataclasses import fields
+
+from dtx.patterns.common.barrier import Answer
+from dtx.patterns.common.remote import Remote
+from dtx.patterns.common.service import serve
+from dtx.patterns.saga.asking import Asker
+from dtx.patterns.saga.coordinator import Coordinator
+from dtx.patterns.saga.definition import SagaDefinition, State, Step
+from dtx.patterns.saga.face import routes
+from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
+from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.recovery import Recovery
+from dtx.patterns.saga.saga_log import SagaLog
+
+
+class ForgetfulSaga(SagaDefinition[Order]):
+    """Ends at a refusal, with what was done before it still done."""
+
+    def after_action(self, step: Step[Order], answer: Answer | None) -> State:
+        """Reject what is refused at once."""
+        if answer in {Answer.REFUSED, Answer.BARRED}:
+            return self.rejected
+        return super().after_action(step, answer)
+
+
+FORGETFUL_SAGA = ForgetfulSaga(**{f.name: getattr(ORDER_SAGA, f.name) for f in fields(ORDER_SAGA)})
+
+
+def main() -> None:
+    """Run the worker."""
+    database = own_database()
+    remote = Remote()
+    log = SagaLog(FORGETFUL_SAGA, database)
+    coordinator = Coordinator(FORGETFUL_SAGA, log, Asker(participants(remote)))
+    face = routes(FORGETFUL_SAGA, coordinator, database)
+    serve(database, face, remote, coordinator, Recovery(coordinator))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Broken: whoever finds a saga that is a second old takes it up, though another may run it (S10: no owner, no fence)."""
+
+from dtx.patterns.common.database import Database
+from dtx.patterns.common.remote import Remote
+from dtx.patterns.common.service import serve
+from dtx.patterns.saga.asking import Asker
+from dtx.patterns.saga.coordinator import Coordinator
+from dtx.patterns.saga.definition import SagaDefinition
+from dtx.patterns.saga.face import routes
+from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
+from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.recovery import Recovery
+from dtx.patterns.saga.saga_log import SagaLog
+from dtx.patterns.saga.variants.blind_log import BlindStatements
+
+ABANDONED_AFTER_S = 1
+
+
+class OldStatements(BlindStatements[Order]):
+    """Takes for abandoned what is old, and moves it wherever it is."""
+
+    def __init__(self, definition: SagaDefinition[Order]) -> None:
+        super().__init__(definition)
+        age = f"clock_timestamp() - created_at > interval '{ABANDONED_AFTER_S} second'"
+        self.unfinished = f"{self.unfinished} and {age}"
+
+
+def old_log(database: Database) -> SagaLog[Order]:
+    """Return the log whose old sagas are anybody's."""
+    return SagaLog(ORDER_SAGA, database, statements=OldStatements(ORDER_SAGA))
+
+
+def main() -> None:
+    """Run the worker; several of them do the same."""
+    database = own_database()
+    remote = Remote()
+    coordinator = Coordinator(ORDER_SAGA, old_log(database), Asker(participants(remote)))
+    face = routes(ORDER_SAGA, coordinator, database)
+    serve(database, face, remote, coordinator, Recovery(coordinator))
+
+
+if __name__ == "__main__":
+    main()
