@@ -1,7 +1,7 @@
 """How fast a run is judged, and how that grows: `python bench/bench_check.py [TRANSACTIONS ...]`.
 
 Each size is a run with three participants, three effect rows for each transaction, four log lines for each,
-one fault window and a few violations, judged from memory. Prints time, peak memory of the judging alone, and the
+one fault window, a reader with one read for five transactions, and a few violations, judged from memory. Prints time, peak memory of the judging alone, and the
 growth between sizes (1.0 is linear).
 """
 
@@ -13,14 +13,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from dtx.core.history import Outcome
+from dtx.core.history import Answer, Outcome, Read
+from dtx.core.observation import Effect
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Verdict
-from tests.support.histories import HELD_LINK, INVENTORY, RunBuilder
+from tests.support.histories import (
+    HELD_LINK,
+    INVENTORY,
+    STEPS,
+    SUMS,
+    WALL_AT_MAIN_NS,
+    RunBuilder,
+    make_reader,
+    mono,
+)
 
 DEFAULT_SIZES = (10_000, 100_000)
 LINES_PER_TRANSACTION = 4
 VIOLATIONS = 10
+TRANSACTIONS_PER_READ = 5
+"""50 transactions and 10 reads a second."""
 
 
 def build(transactions: int) -> RunBuilder:
@@ -39,7 +51,35 @@ def build(transactions: int) -> RunBuilder:
         row for row in run.effects if row.participant != INVENTORY or row.tx not in half_done
     ]
     run.fault(Proof.SILENCE, 3.0, 6.0, links=[HELD_LINK])
+    listen(run, reads=transactions // TRANSACTIONS_PER_READ)
     return run
+
+
+def listen(run: RunBuilder, *, reads: int) -> None:
+    """Let a reader see, at so many moments, what each participant had applied and not undone by then."""
+    run.readers[SUMS] = make_reader(*STEPS, total=0)
+    changes: list[dict[str, tuple[set[str], set[str]]]] = [
+        {name: (set(), set()) for name in STEPS} for _ in range(reads)
+    ]
+    for row in run.effects:
+        number = int(((row.at_ns or 0) - WALL_AT_MAIN_NS) / 1e10 * reads) + 1
+        if number < reads:
+            added, removed = changes[number][row.participant]
+            (added if row.effect is Effect.APPLIED else removed).add(row.tx)
+    for number, change in enumerate(changes):
+        at_ns = mono(10 * number / reads)
+        answers = tuple(
+            Answer(
+                participant=name,
+                asked_ns=at_ns,
+                answered_ns=at_ns,
+                value=0,
+                added=tuple(sorted(added - removed)),
+                removed=tuple(sorted(removed - added)),
+            )
+            for name, (added, removed) in change.items()
+        )
+        run.history.append(Read(at_ns=at_ns, reader=SUMS, began_ns=at_ns, answers=answers))
 
 
 def measure(run: RunBuilder) -> tuple[float, float, Verdict]:

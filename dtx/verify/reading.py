@@ -16,7 +16,7 @@ def _summary(observed: Observed) -> ReaderSummary:
     dirty, fractured, went_back = (
         observed.shown[anomaly] for anomaly in (Anomaly.DIRTY, Anomaly.FRACTURED, Anomaly.WENT_BACK)
     )
-    offs = [wrong.off for wrong in observed.wrong_sums]
+    offs = observed.offs
     return ReaderSummary(
         reader=observed.reader.name,
         reads=observed.complete,

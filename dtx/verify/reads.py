@@ -6,17 +6,20 @@ went back: a transaction that stands was no longer seen by a reader that had see
 wrong sum: all values of a read do not add up to what they must.
 
 A transaction is known in a read by what its answers list, so that values which happen to cancel out hide nothing.
-Time is linear in the differences that were recorded plus the anomalies.
+Time is linear in the differences that were recorded; in each read all that is in view and not whole is gone through as one set.
 """
 
+import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dtx.config.model import Reader
 from dtx.core.history import Answer, Read
 from dtx.verify.ledger import Ledger
+
+_EXAMPLES = 5
 
 
 class Anomaly(StrEnum):
@@ -41,7 +44,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrongSum:
-    """A read whose values are off by `off`; `half_seen` are the transactions whose anomalies it shows too."""
+    """A read whose values are off by `off`; `half_seen` are the transactions that are not whole in it."""
 
     read: Read
     off: int
@@ -55,10 +58,10 @@ class Shown:
     reads: int = 0
     first: dict[str, Sighting] = field(default_factory=dict)
 
-    def add(self, sightings: Sequence[Sighting]) -> None:
-        """Count the sightings of one read."""
-        self.reads += bool(sightings)
-        for sighting in sightings:
+    def add(self, is_shown: bool, new: Iterable[Sighting]) -> None:
+        """Count one read; `new` has the transactions that show it for the first time."""
+        self.reads += is_shown
+        for sighting in new:
             self.first.setdefault(sighting.tx, sighting)
 
 
@@ -72,7 +75,9 @@ class Observed:
         complete: reads that were answered by all participants.
         failed, skipped, errors: as `ReaderSummary` has them.
         seen: how many times a submitted transaction came into view.
-        strangers: transactions in the values that nobody submitted, or nothing is known of.
+        strangers: transactions in the values that nobody submitted.
+        offs: by how much each wrong sum was off.
+        examples: a few of the reads with wrong sums, with and without transactions that explain them.
     """
 
     reader: Reader
@@ -86,7 +91,21 @@ class Observed:
     shown: dict[Anomaly, Shown] = field(
         default_factory=lambda: {anomaly: Shown() for anomaly in Anomaly}
     )
-    wrong_sums: list[WrongSum] = field(default_factory=list)
+    offs: list[int] = field(default_factory=list)
+    examples: list[WrongSum] = field(default_factory=list)
+
+    def add_sum(self, read: Read, half: Set[str], doomed: Set[str]) -> None:
+        """Judge the sum of a complete read, in which these transactions are not whole or do not last."""
+        if self.reader.total is None:
+            return
+        off = sum(answer.value for answer in read.answers) - self.reader.total
+        if not off:
+            return
+        self.offs.append(off)
+        is_explained = bool(half or doomed)
+        if sum(bool(wrong.half_seen) is is_explained for wrong in self.examples) < _EXAMPLES:
+            half_seen = tuple(sorted(half | doomed))
+            self.examples.append(WrongSum(read=read, off=off, half_seen=half_seen))
 
 
 def observe_reads(ledger: Ledger) -> tuple[Observed, ...]:
@@ -104,94 +123,94 @@ class _Walk:
 
     def __init__(self, ledger: Ledger, reader: Reader, has_rows: bool) -> None:
         self._ledger = ledger
+        self._views: dict[str, _View] = {
+            question.participant: _View() for question in reader.questions if question.seen
+        }
         self._standing: dict[str, frozenset[str]] = {}
-        joined = [question.participant for question in reader.questions if question.seen]
-        self._seen: dict[str, set[str]] = {name: set() for name in joined}
-        self._doomed: dict[str, dict[str, int | None]] = {name: {} for name in joined}
-        """Transactions in view that do not stand in the end: participant -> tx -> when they were undone."""
-        self._half: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        """Transactions in view at some participants and not at others: tx -> (at, not at)."""
-        self.observed = Observed(reader=reader, is_joined=bool(joined) and has_rows)
+        self._half: dict[str, _Half] = {}
+        self._new_half: set[str] = set()
+        self.observed = Observed(reader=reader, is_joined=bool(self._views) and has_rows)
 
     def take(self, read: Read) -> None:
         """Take the next read."""
         observed = self.observed
         observed.skipped += read.skipped
+        doomed = self._join(read) if observed.is_joined else frozenset[str]()
         if read.error:
             observed.failed += 1
             observed.errors[read.error] += 1
         else:
             observed.complete += 1
-        found = self._joined(read) if observed.is_joined else {}
-        for anomaly, sightings in found.items():
-            observed.shown[anomaly].add(sightings)
-        total = observed.reader.total
-        off = sum(answer.value for answer in read.answers) - (total or 0)
-        if total is not None and off and not read.error:
-            named = (sighting.tx for sightings in found.values() for sighting in sightings)
-            observed.wrong_sums.append(
-                WrongSum(read=read, off=off, half_seen=tuple(dict.fromkeys(named)))
-            )
+            observed.add_sum(read, self._half.keys(), doomed)
 
-    def _joined(self, read: Read) -> Mapping[Anomaly, Sequence[Sighting]]:
+    def _join(self, read: Read) -> Set[str]:
+        """Look for anomalies; return the transactions in view that do not stand in the end."""
         gone: list[Sighting] = []
         changed: set[str] = set()
         for answer in read.answers:
-            if answer.participant in self._seen:
+            if answer.participant in self._views:
                 gone.extend(self._look(read, answer))
                 changed.update(answer.added, answer.removed)
-        marked = {tx for answer in read.answers for tx in answer.pending}
         for tx in changed:
             self._weigh(tx)
-        dirty = list(self._dirty(read, marked))
-        return {
-            Anomaly.DIRTY: dirty,
-            Anomaly.UNMARKED: [sighting for sighting in dirty if not sighting.is_marked],
-            Anomaly.FRACTURED: [] if read.error else list(self._fractured(read, marked)),
-            Anomaly.WENT_BACK: gone,
-        }
+        shown = self.observed.shown
+        shown[Anomaly.WENT_BACK].add(bool(gone), gone)
+        views = [self._views[a.participant] for a in read.answers if a.participant in self._views]
+        doomed = set[str]().union(*(view.doomed for view in views))
+        marked = {tx for answer in read.answers for tx in answer.pending}
+        for anomaly, found in ((Anomaly.DIRTY, doomed), (Anomaly.UNMARKED, doomed - marked)):
+            new = found - shown[anomaly].first.keys()
+            shown[anomaly].add(bool(found), (self._dirty(read, tx, marked) for tx in new))
+        if not read.error:
+            new_half, self._new_half = self._new_half & self._half.keys(), set()
+            fractured = (self._fractured(read, tx, marked) for tx in new_half)
+            shown[Anomaly.FRACTURED].add(bool(self._half), fractured)
+        return doomed
 
     def _look(self, read: Read, answer: Answer) -> Iterator[Sighting]:
         """Bring what one participant shows up to date; yield what stands there and is no longer seen."""
         name = answer.participant
+        view = self._views[name]
         for tx in answer.added:
             if tx not in self._ledger.operations:
                 self.observed.strangers.add(tx)
                 continue
             self.observed.seen += 1
-            self._seen[name].add(tx)
+            view.seen.add(tx)
             if name not in self._stands(tx):
-                self._doomed[name][tx] = self._undone_ns(tx, name)
+                view.doom(tx, self._undone_ns(tx, name))
         for tx in answer.removed:
-            self._seen[name].discard(tx)
-            self._doomed[name].pop(tx, None)
+            view.seen.discard(tx)
+            view.doomed.discard(tx)
             if name in self._stands(tx):
                 yield Sighting(read=read, tx=tx, at=(), not_at=(name,))
+        view.forget_undone(answer.asked_ns)
 
-    def _dirty(self, read: Read, marked: set[str]) -> Iterator[Sighting]:
-        where: dict[str, list[str]] = {}
-        for answer in read.answers:
-            doomed = self._doomed.get(answer.participant, {})
-            for tx, undone_ns in list(doomed.items()):
-                if undone_ns is not None and undone_ns <= answer.asked_ns:
-                    # Undone before it was asked: the list names it still, but the value can't hold it.
-                    del doomed[tx]
-                else:
-                    where.setdefault(tx, []).append(answer.participant)
-        for tx, names in where.items():
-            yield Sighting(read=read, tx=tx, at=tuple(names), is_marked=tx in marked)
+    def _dirty(self, read: Read, tx: str, marked: Set[str]) -> Sighting:
+        at = tuple(
+            answer.participant
+            for answer in read.answers
+            if (view := self._views.get(answer.participant)) and tx in view.doomed
+        )
+        return Sighting(read=read, tx=tx, at=at, is_marked=tx in marked)
 
-    def _fractured(self, read: Read, marked: set[str]) -> Iterator[Sighting]:
-        for tx, (at, not_at) in self._half.items():
-            yield Sighting(read=read, tx=tx, at=at, not_at=not_at, is_marked=tx in marked)
+    def _fractured(self, read: Read, tx: str, marked: Set[str]) -> Sighting:
+        half = self._half[tx]
+        return Sighting(read=read, tx=tx, at=half.at, not_at=half.not_at, is_marked=tx in marked)
 
     def _weigh(self, tx: str) -> None:
         """Note whether a transaction is in view at one participant and missing at another where it stands."""
-        at = tuple(name for name, seen in self._seen.items() if tx in seen)
+        at: list[str] = []
+        not_at: list[str] = []
         stands = self._stands(tx)
-        not_at = tuple(name for name in self._seen if name in stands and name not in at)
+        for name, view in self._views.items():
+            if tx in view.seen:
+                at.append(name)
+            elif name in stands:
+                not_at.append(name)
         if at and not_at:
-            self._half[tx] = (at, not_at)
+            self._half[tx] = _Half(at=tuple(at), not_at=tuple(not_at))
+            self._new_half.add(tx)
         else:
             self._half.pop(tx, None)
 
@@ -212,3 +231,29 @@ class _Walk:
         ]
         known = [at_ns for at_ns in times if at_ns is not None]
         return max(known) if known and len(known) == len(times) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Half:
+    at: tuple[str, ...]
+    not_at: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _View:
+    """What one participant shows: transactions in its value, and `doomed`, those that do not stand there in the end."""
+
+    seen: set[str] = field(default_factory=set)
+    doomed: set[str] = field(default_factory=set)
+    _undone: list[tuple[int, str]] = field(default_factory=list)
+
+    def doom(self, tx: str, undone_ns: int | None) -> None:
+        """Note a transaction that was undone at some time, if that is known."""
+        self.doomed.add(tx)
+        if undone_ns is not None:
+            heapq.heappush(self._undone, (undone_ns, tx))
+
+    def forget_undone(self, asked_ns: int) -> None:
+        """Drop what was undone before it was asked: the list may name it still, but the value can't hold it."""
+        while self._undone and self._undone[0][0] <= asked_ns:
+            self.doomed.discard(heapq.heappop(self._undone)[1])

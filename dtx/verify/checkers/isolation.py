@@ -100,11 +100,11 @@ def _seen_words(ledger: Ledger, sighting: Sighting) -> str:
 
 def _sums(ledger: Ledger, observed: Sequence[Observed]) -> Iterator[Finding]:
     for each in observed:
-        if not each.wrong_sums:
+        offs = each.offs
+        if not offs:
             continue
-        offs = [wrong.off for wrong in each.wrong_sums]
-        tx = next((tx for wrong in each.wrong_sums for tx in wrong.half_seen), None)
-        told = sorted(each.wrong_sums, key=lambda wrong: not (tx and tx in wrong.half_seen))
+        tx = next((tx for wrong in each.examples for tx in wrong.half_seen), None)
+        told = sorted(each.examples, key=lambda wrong: not wrong.half_seen)
         yield Finding(
             checker=NAME,
             claim=CLAIM,

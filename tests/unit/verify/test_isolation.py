@@ -105,6 +105,8 @@ def test_anomaly_is_convicted_by_the_levels_that_forbid_it_and_measured_by_all(
     verdict = run.judge()
     assert verdict.violated_checkers == (("isolation",) if level in convicting else ())
     assert verdict.status is (Status.VIOLATED if level in convicting else Status.HOLDS)
+    is_found = level in convicting or level is Isolation.NONE
+    assert isolation(verdict).status is (Status.VIOLATED if is_found else Status.HOLDS)
     told = summary(verdict)
     shown = {dirty: told.dirty, fractured: told.fractured, went_back: told.went_back}
     assert {one: bool(number) for one, number in shown.items()} == {
@@ -182,6 +184,15 @@ def test_list_that_names_what_was_undone_before_it_was_asked_is_no_dirty_read() 
     look(run, 3.1, "t1 t2", "t1 t2")
     look(run, 3.2, "t1 t2", "t1 t2")
     assert isolation(run.judge()).status is Status.HOLDS
+
+
+def test_effect_of_several_steps_is_held_until_the_last_of_them_is_undone() -> None:
+    run = a_run()
+    run.applied("t2", PAYMENTS, 2.15, step="fee", amount=1)
+    run.undone("t2", PAYMENTS, 2.6, step="fee", amount=1)
+    look(run, 2.5, "t1 t2", "t1")
+    told = summary(run.judge())
+    assert (told.dirty, told.fractured) == (1, 0)
 
 
 def test_transaction_is_not_missed_where_it_has_no_effect_or_nobody_lists_it() -> None:
@@ -270,6 +281,7 @@ def test_wrong_sum_needs_no_list_of_transactions() -> None:
     verdict = run.judge()
     assert verdict.violated_checkers == ("isolation",)
     assert not summary(verdict).is_joined
+    assert isolation(verdict).reason == ""
 
 
 @pytest.mark.parametrize("is_interrupted", [True, False])
@@ -283,6 +295,9 @@ def test_without_all_rows_nothing_is_called_dirty(is_interrupted: bool) -> None:
     verdict = run.judge()
     assert verdict.status is Status.UNKNOWN
     assert isolation(verdict).status is Status.UNKNOWN
+    assert ("the run ended" if is_interrupted else "payments-db effects: gone") in isolation(
+        verdict
+    ).reason
     assert (summary(verdict).is_joined, summary(verdict).dirty) == (False, 0)
 
 

@@ -163,6 +163,13 @@ def test_progress_is_told_in_order_of_time_and_what_was_undone_by_then_is_named(
     ]
 
 
+def test_transaction_that_begins_while_the_fault_is_on_was_not_under_way(run: RunBuilder) -> None:
+    run.fault(Proof.SILENCE, 3.15, 3.3, links=[HELD_LINK])
+    run.commit("t0003", 3.2)
+    (coverage,) = run.judge().coverage
+    assert (coverage.met, [p.transactions for p in coverage.under_way]) == (2, [1])
+
+
 def test_progress_is_not_guessed_where_the_rows_were_not_read(run: RunBuilder) -> None:
     run.fault(Proof.SILENCE, 3.15, 3.2, links=[HELD_LINK])
     run.is_observed = False
