@@ -270,6 +270,17 @@ class Exchanges:
         followed.exchange = None
 
 
+def waiting(seen: Sequence[LinkConnection], *, within_ms: int) -> int:
+    """Return how many connections wait for the answer to a request that came within the last `within_ms`.
+
+    One that came in the same tick of the kernel's clock as a reply does not count: which was later can't be told.
+    """
+    return sum(
+        one.request_bytes > 0 and one.request_ms_ago < min(one.reply_ms_ago, within_ms)
+        for one in seen
+    )
+
+
 def in_use(seen: Sequence[LinkConnection], *, within_ms: int) -> set[str]:
     """Return the ids of open connections on which payload moved within the last `within_ms`."""
     return {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dtx.chaos.exchanges import Exchanges, Judge, in_use, never
+from dtx.chaos.exchanges import Exchanges, Judge, in_use, never, waiting
 from dtx.chaos.fault import Candidates, Draw, Evidence, Ports, Wound
 from dtx.chaos.scope import ARROW, inner_links, links_in
 from dtx.chaos.timer import Timer, poll
@@ -22,6 +22,8 @@ DROPS_WITHIN_S = 1.0
 """The proxy counts a connection's bytes when it ends; removing `timeout` ends it, which takes some ms."""
 COUNT_EVERY_S = 0.05
 FOLLOW_EVERY_S = 0.01
+JUST_BEFORE_MS = 100
+"""What was asked so shortly before, and is not answered, waits because of the fault."""
 IN_USE_MS = 1000
 """A connection that carried nothing for so long is idle: to close it hurts nobody."""
 _NOTHING = LinkTraffic(connections=0, request_bytes=0, reply_bytes=0)
@@ -153,6 +155,7 @@ class LinkWound:
         self._sent_before: Mapping[str, LinkTraffic] = {}
         self._baseline: Mapping[str, LinkTraffic] = {}
         self._latest: Mapping[str, LinkTraffic] = {}
+        self._waiting: Mapping[str, int] = {}
         self._dropped_before: Mapping[str, DroppedBytes] = {}
         self._dropped_after: Mapping[str, DroppedBytes] = {}
         self._connections: Mapping[str, int] = {}
@@ -195,6 +198,7 @@ class LinkWound:
         self._timer.pause(self._settle_s)
         self._baseline = self._latest = links.traffic()
         self._counted_ns = self._timer.now_ns()
+        self._waiting = self._waiting_now()
         self._look()
 
     def watch(self) -> bool:
@@ -250,6 +254,12 @@ class LinkWound:
         if due is None or self._injury.changed is None:
             return None
         return self._injury.changed(due.value)
+
+    def _waiting_now(self) -> Mapping[str, int]:
+        """Count what was asked since shortly before the injection and is not answered, after the baseline of replies."""
+        seen = self._ports.links.connections()
+        within_ms = JUST_BEFORE_MS + (self._timer.now_ns() - self._began_ns) // 1_000_000
+        return {name: waiting(seen.get(name, ()), within_ms=within_ms) for name in self._targets}
 
     def _follow_from_here(self, injury: Injury) -> None:
         if not injury.is_followed:
@@ -309,4 +319,5 @@ class LinkWound:
             touched=touched,
             cut=len(closed) + self._exchanges[name].cut,
             left=after.connections,
+            waiting=self._waiting.get(name, 0),
         )

@@ -136,7 +136,8 @@ class LinkEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
     Bytes are payload bytes at the source's side of the proxy: `request_bytes` came from the source,
     `reply_bytes` went back to it. `connections` were open at injection. `dropped_*` are bytes that the
-    proxy took in and never passed on, by its own metrics, read after healing.
+    proxy took in and never passed on, by its own metrics, read after healing. `waiting` connections had sent a
+    request just before the count began, and had no answer to it by then: a small pool may be full of them at once.
 
     The rest is followed connection by connection, where the fault's proof needs it. `answered`: requests that
     came after injection and whose answer was seen and could be measured; `touched` of these answers show the
@@ -154,6 +155,7 @@ class LinkEvidence(msgspec.Struct, frozen=True, kw_only=True):
     touched: int = 0
     cut: int = 0
     left: int = 0
+    waiting: int = 0
 
 
 class NodeEvidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,8 +17,12 @@ def link_lacks(proof: Proof, healed: FaultEvent) -> Iterator[str]:
 
 def link_words(proof: Proof, healed: FaultEvent) -> str:
     """Return what proves that it landed."""
-    return _WORDS[proof].format(
+    words = _WORDS[proof]
+    if proof is Proof.SILENCE and not _sum(healed, "request_bytes"):
+        words = "{waiting} connections had asked just before and had no answer while it was on"
+    return words.format(
         sent=_sum(healed, "request_bytes"),
+        waiting=_sum(healed, "waiting"),
         lost_requests=_sum(healed, "dropped_request_bytes"),
         lost_replies=_sum(healed, "dropped_reply_bytes"),
         lost=_dropped(healed),
@@ -34,7 +38,9 @@ def _lacks_requests(healed: FaultEvent) -> Iterator[str]:
 
 
 def _lacks_silence(healed: FaultEvent) -> Iterator[str]:
-    yield from _lacks_requests(healed)
+    # All connections of a small pool may have asked before the count began, and wait: nothing more can be sent.
+    if not _sum(healed, "waiting"):
+        yield from _lacks_requests(healed)
     yield from _lacks_quiet_source(healed)
 
 

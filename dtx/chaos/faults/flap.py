@@ -180,4 +180,5 @@ def _sum(one: LinkEvidence, other: LinkEvidence) -> LinkEvidence:
         touched=one.touched + other.touched,
         cut=one.cut + other.cut,
         left=other.left,
+        waiting=one.waiting + other.waiting,
     )

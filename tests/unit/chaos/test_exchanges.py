@@ -10,6 +10,7 @@ from dtx.chaos.exchanges import (
     in_use,
     never,
     slower_than,
+    waiting,
 )
 from dtx.core.ports import LinkConnection, Stream
 
@@ -178,3 +179,14 @@ def test_only_open_connections_that_carried_something_lately_are_in_use() -> Non
     assert in_use([replace(recent, is_open=False)], within_ms=1000) == set()
     unused = replace(recent, request_bytes=0, reply_bytes=0)
     assert in_use([unused], within_ms=1000) == set()
+
+
+def test_a_connection_waits_whose_request_is_recent_and_came_after_its_last_reply() -> None:
+    asked = replace(IDLE, request_ms_ago=40, reply_ms_ago=90)
+    never_answered = replace(asked, reply_bytes=0)
+    silent = replace(asked, request_bytes=0)
+    answered = replace(IDLE, request_ms_ago=40, reply_ms_ago=39)
+    same_tick = replace(IDLE, request_ms_ago=40, reply_ms_ago=40)
+    long_ago = replace(IDLE, request_ms_ago=900, reply_ms_ago=990)
+    assert waiting([asked, never_answered], within_ms=100) == 2
+    assert waiting([IDLE, silent, answered, same_tick, long_ago], within_ms=100) == 0

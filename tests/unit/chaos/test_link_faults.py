@@ -234,3 +234,14 @@ def test_flap_is_healed_when_it_ends_while_on(world: World) -> None:
     healed = world.run("flap", LINK, arg="refuse", steps=steps, until_s=2.0)
     assert healed.is_healed
     assert not world.links.shut_links
+
+
+def test_connections_that_had_asked_just_before_are_counted_as_waiting(world: World) -> None:
+    asked = LinkConnection(
+        id="a", is_open=True, is_left=False, request_bytes=9, reply_bytes=9,
+        reply_segments=1, request_ms_ago=60, reply_ms_ago=500,
+    )  # fmt: skip
+    answered = replace(asked, id="b", reply_ms_ago=55)
+    world.links.seen[LINK] = (asked, answered)
+    (evidence,) = world.run("partition", LINK).links
+    assert evidence.waiting == 1

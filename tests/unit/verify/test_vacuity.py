@@ -61,6 +61,22 @@ def test_lost_reply_proves_its_request(run: RunBuilder) -> None:
     assert run.judge().coverage[0].has_landed
 
 
+def test_connections_that_waited_already_prove_silence_though_nothing_more_was_sent(
+    run: RunBuilder,
+) -> None:
+    link = msgspec.structs.replace(HELD_LINK, request_bytes=0, waiting=13)
+    run.fault(Proof.SILENCE, links=[link], nodes=[])
+    coverage = run.judge().coverage[0]
+    assert coverage.has_landed
+    assert "13 connections had asked just before" in coverage.reason
+
+
+def test_connections_that_waited_prove_nothing_if_replies_came(run: RunBuilder) -> None:
+    link = msgspec.structs.replace(HELD_LINK, request_bytes=0, reply_bytes=9, waiting=13)
+    run.fault(Proof.SILENCE, links=[link], nodes=[])
+    assert run.judge().status is Status.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("proof", "changes", "words"),
     [
