@@ -2,15 +2,19 @@
 
 import shutil
 import subprocess
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dtx.core.errors import ProvisionError
+from dtx.core.ports import Toxic
 from dtx.core.verdict import Status
 from dtx.experiment.settings import ExperimentSettings
 from dtx.targets.provision import RuntimeName
+from dtx.targets.proxies.links import ProxiedLinks
 from tests.support.runs import open_session, run_one, run_until_landed, settings_for
 
 pytestmark = [pytest.mark.local, pytest.mark.node]
@@ -82,6 +86,23 @@ def test_orders_that_the_stock_does_not_answer_in_time_are_cancelled_and_their_s
         verdict = run_until_landed(session, tries).verdict
     assert verdict.status is Status.HOLDS, verdict.reasons
     assert verdict.counts.compensated > 0
+
+
+def test_a_partition_in_which_the_whole_pool_is_stuck_before_the_count_begins_has_landed(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurt = ProxiedLinks.hurt
+
+    def as_on_a_busy_machine(links: ProxiedLinks, link: str, toxics: Sequence[Toxic]) -> None:
+        hurt(links, link, toxics)
+        time.sleep(0.6)
+
+    monkeypatch.setattr(ProxiedLinks, "hurt", as_on_a_busy_machine)
+    [settings, *_] = _tries(shop, "partition@shop->shop-db,at=1s,for=1.2s", tmp_path)
+    with open_session(settings) as session:
+        verdict = run_one(session, replace(settings, rate=80.0)).verdict
+    assert verdict.status is Status.HOLDS, verdict.reasons
+    assert "had asked just before" in verdict.coverage[0].reason
 
 
 def test_without_its_dependencies_the_error_says_what_is_missing_and_what_to_do(
