@@ -41,6 +41,7 @@ check: dev ## Format, lint, types, layers
 	$(BIN)/lint-imports
 
 test: dev ## All tests, on real servers; makes a Docker engine ready where it may
+	scripts/prepare-mariadb
 	scripts/prepare-docker $(BIN)/dtx
 	$(BIN)/pytest
 

@@ -18,7 +18,7 @@ def docker_problem() -> str:
     from dtx.targets.docker import images as docker_images
 
     try:
-        docker_images.require_images()
+        docker_images.require_images(docker_images.PRODUCTS)
     except DtxError as error:
         return error.message
     return ""
@@ -52,8 +52,25 @@ def node_problem() -> str:
     return ""
 
 
+@functools.cache
+def mariadb_problem() -> str:
+    """Return why MariaDB can't be tested here without Docker, or nothing."""
+    from dtx.targets.local.mariadb_binaries import find_mariadb
+
+    try:
+        find_mariadb()
+    except DtxError as error:
+        return error.message
+    return ""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    needs = {"docker": docker_problem, "local": local_problem, "node": node_problem}
+    needs = {
+        "docker": docker_problem,
+        "local": local_problem,
+        "node": node_problem,
+        "mariadb": mariadb_problem,
+    }
     for marker, problem in needs.items():
         if item.get_closest_marker(marker) and (reason := problem()):
             if os.environ.get("CI") == "true":

@@ -13,7 +13,7 @@ from dtx.core.exit_codes import ExitCode
 from dtx.experiment.planning import resolve_system
 from dtx.experiment.session import Session
 from dtx.experiment.settings import ExperimentSettings
-from dtx.targets.provision import RuntimeChoice, RuntimeName, choose_runtime
+from dtx.targets.provision import RuntimeName, choose_runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,11 @@ def run_cells(
         ProvisionError: the runtime can't be used at all.
         UsageError, ConfigError: a system does not exist or its file is wrong.
     """
-    runtime = choose_runtime(settings.runtime)
     number = itertools.count(1)
     for _, group in itertools.groupby(cells, key=lambda cell: (cell.system, cell.variant)):
         waiting = list(group)
         while waiting:
-            yield from _in_one_session(waiting, settings, runtime, number)
+            yield from _in_one_session(waiting, settings, number)
 
 
 def cell_settings(cell: Cell, settings: CampaignSettings) -> ExperimentSettings:
@@ -74,11 +73,11 @@ def cell_settings(cell: Cell, settings: CampaignSettings) -> ExperimentSettings:
 def _in_one_session(
     waiting: list[Cell],
     settings: CampaignSettings,
-    runtime: RuntimeChoice,
     number: Iterator[int],
 ) -> Iterator[CellStarted | CellFinished]:
     """Take cells from the front until none is left, or the environment must be made anew."""
     system = resolve_system(cell_settings(waiting[0], settings))
+    runtime = choose_runtime(settings.runtime, system.database_kinds)
     with Session(system, runtime, is_for_one=settings.is_fresh) as session:
         while waiting:
             cell = waiting.pop(0)

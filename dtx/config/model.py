@@ -17,6 +17,7 @@ class DatabaseKind(StrEnum):
     """The database products that dtx can bring up."""
 
     POSTGRES = "postgres"
+    MARIADB = "mariadb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +341,11 @@ class System:
     def inner_links(self) -> tuple[Link, ...]:
         """The links between nodes: neither those of the submitting client nor those of readers."""
         return tuple(link for link in self.links if link.source in self.workers)
+
+    @property
+    def database_kinds(self) -> frozenset[DatabaseKind]:
+        """The products that its databases are of."""
+        return frozenset(database.kind for database in self.databases.values())
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -18,15 +18,14 @@ from typing import Any
 
 from dtx.config.model import Reference
 from dtx.core.errors import DtxError, InternalError, RecordError
-from dtx.core.events import EnvironmentHeld, HoldEvent, StepStarted, TrialFinished, TrialPlanned
+from dtx.core.events import EnvironmentHeld, HoldEvent, TrialFinished, TrialPlanned
 from dtx.core.held import HeldEnvironment, HeldLink, SampleRequest
-from dtx.experiment.planning import plan_experiment
-from dtx.experiment.session import Session
+from dtx.experiment.planning import Planned
+from dtx.experiment.session import Session, planned_in_steps
 from dtx.experiment.settings import ExperimentSettings
 from dtx.targets import process_tree
 from dtx.targets.environment import Environment
 from dtx.targets.held import announce, now_utc
-from dtx.targets.provision import preparations
 from dtx.workload.generators import transaction
 from dtx.workload.rendering import RequestRenderer
 
@@ -83,6 +82,16 @@ def hold(order: HoldOrder, program: Sequence[str]) -> Generator[HoldEvent, None,
             _end(process)
 
 
+def _plan(settings: ExperimentSettings, pipe: "Connection[Any, Any]") -> Planned:
+    steps = planned_in_steps(settings)
+    while True:
+        try:
+            pipe.send(next(steps))
+        except StopIteration as end:
+            planned: Planned = end.value
+            return planned
+
+
 def tell_and_hold(pipe: "Connection[Any, Any]") -> None:
     """Be the holder: do what the order on the pipe says, then wait for a signal. Cleans up on every way out.
 
@@ -97,9 +106,7 @@ def tell_and_hold(pipe: "Connection[Any, Any]") -> None:
         target=_end_without_command, args=(pipe, is_told), name="dtx-holder-pipe", daemon=True
     ).start()
     settings = order.settings
-    for work in preparations(settings.runtime):
-        pipe.send(StepStarted(what=work))
-    planned = plan_experiment(settings)
+    planned = _plan(settings, pipe)
     with Session(planned.system, planned.runtime, is_for_one=True) as session:
         folder = order.folder
         if folder is not None:

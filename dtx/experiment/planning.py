@@ -50,7 +50,8 @@ def plan_experiment(settings: ExperimentSettings) -> Planned:
         UsageError, ConfigError: the settings or the system's file are wrong.
         ProvisionError: the runtime that was asked for can't be used.
     """
-    return plan_for(settings, resolve_system(settings), choose_runtime(settings.runtime))
+    system = resolve_system(settings)
+    return plan_for(settings, system, choose_runtime(settings.runtime, system.database_kinds))
 
 
 def plan_for(settings: ExperimentSettings, system: System, runtime: RuntimeChoice) -> Planned:

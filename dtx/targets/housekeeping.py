@@ -88,11 +88,11 @@ def clean_cache() -> list[str]:
         else:
             entry.unlink(missing_ok=True)
     done = [f"removed {len(entries)} entries of the cache {folder}"] if entries else []
-    from dtx.targets.docker import cluster as docker_cluster  # noqa: PLC0415 (0.2 s)
     from dtx.targets.docker import engine as docker_engine  # noqa: PLC0415 (0.2 s)
+    from dtx.targets.docker import initialised as docker_initialised  # noqa: PLC0415 (0.2 s)
 
     try:
-        images = docker_cluster.remove_cached_images(docker_engine.connect())
+        images = docker_initialised.remove_cached_images(docker_engine.connect())
     except DtxError:
         return done
     return [*done, f"removed {images} initialised images"] if images else done

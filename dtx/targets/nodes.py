@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dtx.config.model import System
 from dtx.core.deadline import Deadline
 from dtx.core.ports import CleanStop, Death
-from dtx.targets.postgres import PostgresTarget
+from dtx.targets.database import DatabaseTarget
 from dtx.targets.workers.process import WorkerProcess
 
 DATABASE_READY_WITHIN_S = 30.0
@@ -19,7 +19,7 @@ class NodeTrees:
     def __init__(
         self,
         system: System,
-        databases: Mapping[str, PostgresTarget],
+        databases: Mapping[str, DatabaseTarget],
         workers: Mapping[str, WorkerProcess],
     ) -> None:
         self._system = system

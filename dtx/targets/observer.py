@@ -8,7 +8,7 @@ from dtx.core.errors import ConfigError, DtxError
 from dtx.core.observation import InvariantRow, ResidueRow, Shape, Side
 from dtx.core.run_folder import Observations
 from dtx.targets import observing, side_by_side
-from dtx.targets.postgres import Answer, PostgresTarget
+from dtx.targets.database import Answer, DatabaseTarget
 
 CHECK_WITHIN_S = 5
 """For one query on the fresh schema, where there is next to nothing to read."""
@@ -21,7 +21,7 @@ CHECK_HINT = (
 class Observer:
     """Asks the databases directly, never through a proxy, in read-only transactions."""
 
-    def __init__(self, system: System, databases: Mapping[str, PostgresTarget]) -> None:
+    def __init__(self, system: System, databases: Mapping[str, DatabaseTarget]) -> None:
         self._system = system
         self._databases = databases
 
@@ -34,7 +34,7 @@ class Observer:
         """
         side_by_side.each(self._check_database, self._databases.values())
 
-    def _check_database(self, target: PostgresTarget) -> None:
+    def _check_database(self, target: DatabaseTarget) -> None:
         database = self._system.databases[target.name]
         where = f"[databases.{target.name}.observe]"
         with target.asking(CHECK_WITHIN_S) as ask:
@@ -70,7 +70,7 @@ class Observer:
     def effect_count(self) -> int:
         """Return how many rows of shape effects there are, for the live view and for quiet."""
 
-        def count(target: PostgresTarget) -> int:
+        def count(target: DatabaseTarget) -> int:
             query = self._system.databases[target.name].observe.get(Shape.EFFECTS)
             return sum(target.counts([query])) if query else 0
 
@@ -83,14 +83,20 @@ class Observer:
         return Observations(
             effects=tuple(row for part in parts for row in part.effects),
             pending=tuple(row for part in parts for row in part.pending),
+            prepared=tuple(row for part in parts for row in part.prepared),
             residue=tuple(row for part in parts for row in part.residue),
             invariants=tuple(invariants),
             errors=(*(error for part in parts for error in part.errors), *errors),
         )
 
-    def _observe_database(self, target: PostgresTarget) -> Observations:
+    def _observe_database(self, target: DatabaseTarget) -> Observations:
         observe = self._system.databases[target.name].observe
-        found: dict[str, list[object]] = {"effects": [], "pending": [], "residue": []}
+        found: dict[str, list[object]] = {
+            "effects": [],
+            "pending": [],
+            "prepared": [],
+            "residue": [],
+        }
         errors: list[str] = []
 
         def attempt(action: Callable[[], None]) -> None:
@@ -108,10 +114,11 @@ class Observer:
         if Shape.PENDING in observe:
             pending = observe[Shape.PENDING]
             read("pending", lambda: [*observing.pending_rows(target.name, target.query(pending))])
+        read("prepared", lambda: [*target.prepared()])
         read("residue", lambda: [*self._residue(target)])
         return Observations(errors=tuple(errors), **found)  # type: ignore[arg-type]
 
-    def _residue(self, target: PostgresTarget) -> list[ResidueRow]:
+    def _residue(self, target: DatabaseTarget) -> list[ResidueRow]:
         return [
             ResidueRow(
                 participant=target.name,
@@ -138,12 +145,13 @@ class Observer:
                 if not isinstance(queries, int):
                     yield from ((invariant, side, query) for query in queries)
 
-    def _open_in(self, target: PostgresTarget) -> dict[str, int]:
+    def _open_in(self, target: DatabaseTarget) -> dict[str, int]:
         database = self._system.databases[target.name]
         found: dict[str, int] = {}
         if Shape.PENDING in database.observe:
             [count] = target.counts([database.observe[Shape.PENDING]])
             found[f"{target.name}: pending"] = count
+        found[f"{target.name}: prepared branches"] = len(target.prepared())
         for row in self._residue(target):
             found[f"{target.name}: {row.name}"] = row.count
         return {words: count for words, count in found.items() if count}

@@ -4,13 +4,13 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from dtx.config.model import System
+from dtx.config.model import DatabaseKind, System
 from dtx.core.errors import DtxError, ProvisionError
 from dtx.targets import process_tree
 from dtx.targets.environment import Environment
@@ -39,8 +39,12 @@ class RuntimeChoice:
     reason: str
 
 
-def choose_runtime(wanted: RuntimeName) -> RuntimeChoice:
+def choose_runtime(wanted: RuntimeName, kinds: Collection[DatabaseKind]) -> RuntimeChoice:
     """Return docker if an engine answers and has (or can get) the images, else local; or what was asked for.
+
+    Args:
+        wanted: by the user.
+        kinds: the databases that will be brought up.
 
     Raises:
         ProvisionError: docker was asked for and can't be used.
@@ -51,7 +55,7 @@ def choose_runtime(wanted: RuntimeName) -> RuntimeChoice:
     from dtx.targets.docker import images as docker_images  # noqa: PLC0415
 
     try:
-        docker_images.require_images()
+        docker_images.require_images(docker_images.needed_products(kinds))
     except DtxError as error:
         if wanted is RuntimeName.DOCKER:
             raise
@@ -64,16 +68,17 @@ def choose_runtime(wanted: RuntimeName) -> RuntimeChoice:
     )
 
 
-def preparations(wanted: RuntimeName) -> tuple[str, ...]:
+def preparations(wanted: RuntimeName, kinds: Collection[DatabaseKind]) -> tuple[str, ...]:
     """Return what `choose_runtime` will have to do first that takes a while, in words."""
     if wanted is RuntimeName.LOCAL:
         return ()
     from dtx.targets.docker import images as docker_images  # noqa: PLC0415 (0.2 s)
 
     try:
-        return tuple(f"pulling the image {name}" for name in docker_images.images_to_pull())
+        missing = docker_images.images_to_pull(docker_images.needed_products(kinds))
     except DtxError:
         return ()
+    return tuple(f"pulling the image {name}" for name in missing)
 
 
 @contextmanager
@@ -94,7 +99,7 @@ def provisioned(system: System, runtime: RuntimeName) -> Iterator[Environment]:
     reaper.cover_folder(scope.folder)
     try:
         _make_folder(scope)
-        environment = Environment(system, _runtime(runtime, scope, reaper), scope)
+        environment = Environment(system, _runtime(runtime, system, scope, reaper), scope)
         try:
             yield environment
         finally:
@@ -107,14 +112,14 @@ def provisioned(system: System, runtime: RuntimeName) -> Iterator[Environment]:
     reaper.dismiss()
 
 
-def _runtime(name: RuntimeName, scope: RunScope, reaper: Reaper) -> Runtime:
+def _runtime(name: RuntimeName, system: System, scope: RunScope, reaper: Reaper) -> Runtime:
     if name is RuntimeName.LOCAL:
-        return LocalRuntime(scope)
+        return LocalRuntime(scope, system.database_kinds)
     from dtx.targets.docker import engine as docker_engine  # noqa: PLC0415 (0.2 s)
     from dtx.targets.docker import runtime as docker_runtime  # noqa: PLC0415 (0.2 s)
 
     reaper.cover_docker(docker_engine.socket_path())
-    return docker_runtime.DockerRuntime(scope)
+    return docker_runtime.DockerRuntime(scope, system.database_kinds)
 
 
 def _make_folder(scope: RunScope) -> None:

@@ -30,7 +30,7 @@ class ServerProcess(Protocol):
         """SIGKILL every process of it until none is left; return how many were killed."""
 
     def shut_down(self, within_s: float) -> CleanStop:
-        """Let it end by SIGINT, which is PostgreSQL's fast shutdown; what has not ended in time is killed."""
+        """Let it end by its product's signal for a clean stop; what has not ended in time is killed."""
 
     def pause(self) -> int:
         """SIGSTOP every process of it until all are stopped; return how many there are.
@@ -83,6 +83,13 @@ class Runtime(Protocol):
 
     def launch_postgres(self, name: str) -> ServerProcess:
         """Launch a PostgreSQL server on a fresh copy of the initialised cluster.
+
+        Raises:
+            ProvisionError: binaries or image absent, or it can't be started.
+        """
+
+    def launch_mariadb(self, name: str) -> ServerProcess:
+        """Launch a MariaDB server on a fresh copy of the initialised data.
 
         Raises:
             ProvisionError: binaries or image absent, or it can't be started.

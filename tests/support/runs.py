@@ -38,7 +38,8 @@ def settings_for(
 
 
 def open_session(settings: ExperimentSettings) -> Session:
-    return Session(resolve_system(settings), choose_runtime(settings.runtime))
+    system = resolve_system(settings)
+    return Session(system, choose_runtime(settings.runtime, system.database_kinds))
 
 
 def run_one(session: Session, settings: ExperimentSettings) -> TrialFinished:

@@ -2,12 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from docker.errors import ImageNotFound
 
+from dtx.config.model import DatabaseKind
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
 from dtx.targets.docker.engine import ENGINE_ERRORS, Engine, connect, engine_errors_as, explain
@@ -44,13 +46,25 @@ POSTGRES = Product(
     official="postgres:17",
     built="dtx-postgres:latest",
 )
+MARIADB = Product(
+    name="mariadb",
+    variable="DTX_IMAGE_MARIADB",
+    official="mariadb:11",
+    built="dtx-mariadb:latest",
+)
 TOXIPROXY = Product(
     name="toxiproxy",
     variable="DTX_IMAGE_TOXIPROXY",
     official=f"ghcr.io/shopify/toxiproxy:{VERSION}",
     built="dtx-toxiproxy:latest",
 )
-PRODUCTS = (POSTGRES, TOXIPROXY)
+PRODUCTS = (POSTGRES, MARIADB, TOXIPROXY)
+
+
+def needed_products(kinds: Iterable[DatabaseKind]) -> tuple[Product, ...]:
+    """Return the products whose images an environment with such databases needs."""
+    names = {kind.value for kind in kinds} | {TOXIPROXY.name}
+    return tuple(product for product in PRODUCTS if product.name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,18 +161,18 @@ def resolve_image(engine: Engine, product: Product) -> Image:
     )
 
 
-def require_images() -> None:
+def require_images(products: Iterable[Product]) -> None:
     """Return if a usable engine answers and every image is there, pulled now if it has to be.
 
     Raises:
         ProvisionError: why the docker runtime can't be used here.
     """
     engine = connect()
-    for product in PRODUCTS:
+    for product in products:
         resolve_image(engine, product)
 
 
-def images_to_pull() -> tuple[str, ...]:
+def images_to_pull(products: Iterable[Product]) -> tuple[str, ...]:
     """Return the images that `require_images` would have to pull.
 
     Raises:
@@ -166,7 +180,7 @@ def images_to_pull() -> tuple[str, ...]:
     """
     engine = connect()
     missing = []
-    for product in PRODUCTS:
+    for product in products:
         candidates = _candidates(product)
         if not any(find_image(engine, name) for name in candidates):
             missing.append(candidates[0])

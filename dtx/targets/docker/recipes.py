@@ -16,7 +16,15 @@ from dtx.core.errors import ProvisionError
 from dtx.targets.cache import cache_folder, locked
 from dtx.targets.docker.debian_base import host_apt_setup, make_base, proxy_variables
 from dtx.targets.docker.engine import Engine, connect, engine_errors_as
-from dtx.targets.docker.images import POSTGRES, RECIPE_LABEL, TOXIPROXY, Image, find_image
+from dtx.targets.docker.images import (
+    MARIADB,
+    POSTGRES,
+    RECIPE_LABEL,
+    TOXIPROXY,
+    Image,
+    Product,
+    find_image,
+)
 from dtx.targets.proxies.toxiproxy_binary import VERSION, toxiproxy_binary
 
 BASE = "dtx-debian:latest"
@@ -31,7 +39,7 @@ Report = Callable[[str], None]
 
 
 def build_images(report: Report, *, force: bool = False) -> tuple[Image, ...]:
-    """Build what is absent or was made by an older recipe; return the images for PostgreSQL and Toxiproxy.
+    """Build what is absent or was made by an older recipe; return the images for all products.
 
     Args:
         report: told each step, one line.
@@ -43,15 +51,14 @@ def build_images(report: Report, *, force: bool = False) -> tuple[Image, ...]:
     engine = connect()
     engine.api.timeout = BUILD_TIMEOUT_S
     with locked(cache_folder() / "images"):
-        postgres = _built(
-            engine, POSTGRES.built, _digest(_BASE_RECIPE, _recipe("postgres")), report,
-            lambda labels: _build_postgres(engine, labels, report, force=force), force=force,
-        )  # fmt: skip
+        databases = [
+            _built_database(engine, product, report, force=force) for product in (POSTGRES, MARIADB)
+        ]
         toxiproxy = _built(
             engine, TOXIPROXY.built, _digest(VERSION, _recipe("toxiproxy")), report,
             lambda labels: _build_toxiproxy(engine, labels, report), force=force,
         )  # fmt: skip
-    return postgres, toxiproxy
+    return *databases, toxiproxy
 
 
 def _built(
@@ -86,15 +93,22 @@ def _remove_replaced(engine: Engine, before: Image | None, after: Image) -> None
         return  # a container or an initialised image stands on it; `dtx clean` and docker's prune take it
 
 
-def _build_postgres(
-    engine: Engine, labels: Mapping[str, str], report: Report, *, force: bool
+def _built_database(engine: Engine, product: Product, report: Report, *, force: bool) -> Image:
+    return _built(
+        engine, product.built, _digest(_BASE_RECIPE, _recipe(product.name)), report,
+        lambda labels: _build_database(engine, product, labels, report, force=force), force=force,
+    )  # fmt: skip
+
+
+def _build_database(
+    engine: Engine, product: Product, labels: Mapping[str, str], report: Report, *, force: bool
 ) -> None:
     _built(
         engine, BASE, _digest(_BASE_RECIPE), report,
         lambda base_labels: _build_base(engine, base_labels, report), force=force,
     )  # fmt: skip
-    report(f"{POSTGRES.built}: installing PostgreSQL")
-    _build(engine, POSTGRES.built, {"Dockerfile": _recipe("postgres")}, labels, force=force)
+    report(f"{product.built}: installing {product.name}")
+    _build(engine, product.built, {"Dockerfile": _recipe(product.name)}, labels, force=force)
 
 
 def _build_toxiproxy(engine: Engine, labels: Mapping[str, str], report: Report) -> None:

@@ -10,21 +10,24 @@ engine's own proxy.
 import logging
 import threading
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from docker.types import LogConfig
 
+from dtx.config.model import DatabaseKind
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
+from dtx.targets.docker import mariadb_image, postgres_image
 from dtx.targets.docker import sweep as docker_sweep
-from dtx.targets.docker.cluster import (
+from dtx.targets.docker.engine import ENGINE_ERRORS, connect, engine_errors_as, remove_container
+from dtx.targets.docker.images import TOXIPROXY, Image, Product, resolve_image
+from dtx.targets.docker.initialised import (
     InitialisedImage,
+    Recipe,
     initialised_image,
     is_initialised,
 )
-from dtx.targets.docker.engine import ENGINE_ERRORS, connect, engine_errors_as, remove_container
-from dtx.targets.docker.images import POSTGRES, PRODUCTS, TOXIPROXY, Image, resolve_image
 from dtx.targets.docker.server import DockerServer
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.runtime import RUN_LABEL, Address, RunScope
@@ -38,6 +41,12 @@ SWEEP_WITHIN_S = 30.0
 _LOGS = LogConfig(type="json-file", config={"max-size": "8m", "max-file": "1"})
 
 
+_RECIPES: Final[Mapping[DatabaseKind, Recipe]] = {
+    DatabaseKind.POSTGRES: postgres_image.RECIPE,
+    DatabaseKind.MARIADB: mariadb_image.RECIPE,
+}
+
+
 class DockerRuntime:
     """The `Runtime` that brings servers up in containers of a local engine.
 
@@ -45,12 +54,19 @@ class DockerRuntime:
         ProvisionError: from the constructor, if no usable engine answers.
     """
 
-    def __init__(self, scope: RunScope) -> None:
+    def __init__(self, scope: RunScope, kinds: Collection[DatabaseKind]) -> None:
+        """Connect to the engine.
+
+        Args:
+            scope: marks every container.
+            kinds: which databases will be launched.
+        """
         self._scope = scope
         self._engine = connect()
         self._lock = threading.Lock()
         self._images: dict[str, Image] = {}
-        self._cluster: InitialisedImage | None = None
+        self._recipes = [_RECIPES[kind] for kind in kinds]
+        self._initialised: dict[str, InitialisedImage] = {}
         self._ports: list[int] = []
         self._is_closed = False
 
@@ -65,20 +81,19 @@ class DockerRuntime:
         return self._engine.socket
 
     def versions(self) -> dict[str, str]:
-        """Versions of PostgreSQL, Toxiproxy and the engine; makes the initialised image if there is none.
+        """Versions of the servers and the engine; makes the initialised images if there are none.
 
         Raises:
             ProvisionError: an image is absent or unusable.
         """
-        toxiproxy = self._image(TOXIPROXY.name)
+        toxiproxy = self._image(TOXIPROXY)
         version = toxiproxy.labels.get("org.opencontainers.image.version", toxiproxy.name)
-        return {
-            "postgres": self._initialised().version,
-            "postgres image": _described(self._image(POSTGRES.name)),
-            "toxiproxy": version,
-            "toxiproxy image": _described(toxiproxy),
-            "engine": self._engine.version,
-        }
+        found = {"toxiproxy": version, "toxiproxy image": _described(toxiproxy)}
+        for recipe in self._recipes:
+            name = recipe.product.name
+            found[name] = self._ready(recipe).version
+            found[f"{name} image"] = _described(self._image(recipe.product))
+        return {**found, "engine": self._engine.version}
 
     def first_time_work(self) -> Sequence[str]:
         """Return what has to be made once for these images.
@@ -86,21 +101,20 @@ class DockerRuntime:
         Raises:
             ProvisionError: an image is absent.
         """
-        base = self._image(POSTGRES.name)
-        if is_initialised(self._engine, base):
-            return ()
-        return (f"initialising a PostgreSQL cluster from {base.name} (once)",)
+        bases = [(recipe, self._image(recipe.product)) for recipe in self._recipes]
+        return [
+            f"initialising {recipe.title} from {base.name} (once)"
+            for recipe, base in bases
+            if not is_initialised(self._engine, recipe, base)
+        ]
 
     def launch_postgres(self, name: str) -> DockerServer:
-        """Launch a PostgreSQL server on a fresh copy of the initialised cluster.
+        """Launch a PostgreSQL server on a fresh copy of the initialised cluster."""
+        return self._launch(name, postgres_image.RECIPE)
 
-        Raises:
-            ProvisionError: image absent, or it can't be started.
-        """
-        cluster = self._initialised()
-        address = Address(LOOPBACK, self._port())
-        container = self._run(name, cluster.id, cluster.command(address), user=cluster.user)
-        return DockerServer(self._engine, name=name, container=container, address=address)
+    def launch_mariadb(self, name: str) -> DockerServer:
+        """Launch a MariaDB server on a fresh copy of the initialised data."""
+        return self._launch(name, mariadb_image.RECIPE)
 
     def launch_toxiproxy(self) -> DockerServer:
         """Launch a Toxiproxy server with proxy metrics, on the host's network.
@@ -108,13 +122,22 @@ class DockerRuntime:
         Raises:
             ProvisionError: image absent, or it can't be started.
         """
-        image = self._image(TOXIPROXY.name)
+        image = self._image(TOXIPROXY)
         address = Address(LOOPBACK, self._port())
         options = ["-host", address.host, "-port", str(address.port), "-proxy-metrics"]
         container = self._run_first(
             "toxiproxy", image, [[binary, *options] for binary in _toxiproxy_binaries(image)]
         )
         return DockerServer(self._engine, name="toxiproxy", container=container, address=address)
+
+    def _launch(self, name: str, recipe: Recipe) -> DockerServer:
+        image = self._ready(recipe)
+        address = Address(LOOPBACK, self._port())
+        container = self._run(name, image.id, recipe.command(image, address), user=image.user)
+        return DockerServer(
+            self._engine, name=name, container=container, address=address,
+            stop_signal=recipe.stop_signal,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Remove every container of the run; never raises, logs what would not go."""
@@ -195,19 +218,20 @@ class DockerRuntime:
         )
         return str(created["Id"])
 
-    def _image(self, product: str) -> Image:
+    def _image(self, product: Product) -> Image:
         with self._lock:
-            if product not in self._images:
-                chosen = next(p for p in PRODUCTS if p.name == product)
-                self._images[product] = resolve_image(self._engine, chosen)
-            return self._images[product]
+            if product.name not in self._images:
+                self._images[product.name] = resolve_image(self._engine, product)
+            return self._images[product.name]
 
-    def _initialised(self) -> InitialisedImage:
-        base = self._image(POSTGRES.name)
+    def _ready(self, recipe: Recipe) -> InitialisedImage:
+        base, name = self._image(recipe.product), recipe.product.name
         with self._lock:
-            if self._cluster is None:
-                self._cluster = initialised_image(self._engine, base, self._scope.run_id)
-            return self._cluster
+            if name not in self._initialised:
+                self._initialised[name] = initialised_image(
+                    self._engine, recipe, base, self._scope.run_id
+                )
+            return self._initialised[name]
 
 
 def _toxiproxy_binaries(image: Image) -> list[str]:

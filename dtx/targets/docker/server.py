@@ -21,11 +21,15 @@ STOPPED_WITHIN_S = 5.0
 class DockerServer:
     """A `ServerProcess` in a container on the host's network; its port is fixed for the container's life."""
 
-    def __init__(self, engine: Engine, *, name: str, container: str, address: Address) -> None:
+    def __init__(
+        self, engine: Engine, *, name: str, container: str, address: Address,
+        stop_signal: str = "SIGINT",
+    ) -> None:  # fmt: skip
         self._engine = engine
         self._name = name
         self._container = container
         self._address = address
+        self._stop_signal = stop_signal
 
     @property
     def address(self) -> Address:
@@ -54,7 +58,7 @@ class DockerServer:
         return Death(processes=processes)
 
     def shut_down(self, within_s: float) -> CleanStop:
-        """SIGINT to the container's first process; a container that has not ended in time is killed.
+        """The product's own stop signal to the container's first process; a container that has not ended in time is killed.
 
         Raises:
             ProvisionError: the engine failed, or the container runs on.
@@ -62,7 +66,7 @@ class DockerServer:
         with engine_errors_as(f"can't stop {self._name}"):
             processes = self._process_count()
             try:
-                self._engine.api.kill(self._container, signal="SIGINT")
+                self._engine.api.kill(self._container, signal=self._stop_signal)
                 self._engine.api.wait(
                     self._container, timeout=math.ceil(within_s), condition="not-running"
                 )

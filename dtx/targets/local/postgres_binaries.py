@@ -3,13 +3,13 @@
 import importlib.util
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from dtx.core.errors import ProvisionError
 from dtx.targets.cache import UNPRIVILEGED_ID, made_once
-from dtx.targets.cluster import HBA, INITIALISE, fingerprint, settings_text
+from dtx.targets.local.unprivileged import run_unprivileged
+from dtx.targets.postgres.setup import HBA, INITIALISE, fingerprint, settings_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,42 +76,23 @@ def cluster_folder(binaries: PostgresBinaries, cache: Path) -> Path:
     return cache / f"cluster-{binaries.version}-{fingerprint()}"
 
 
-def as_unprivileged() -> dict[str, object]:
-    """Return the arguments of `subprocess` that drop root; empty for any other user."""
-    if os.geteuid() != 0:
-        return {}
-    return {"user": UNPRIVILEGED_ID, "group": UNPRIVILEGED_ID, "extra_groups": []}
-
-
 def _initialise(binaries: PostgresBinaries, folder: Path) -> None:
     data = folder / "data"
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(data, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-    _run(["/bin/sh", "-c", INITIALISE, "sh", str(binaries.folder), str(data)], cwd=folder)
+    run_unprivileged(
+        ["/bin/sh", "-c", INITIALISE, "sh", str(binaries.folder), str(data)], cwd=folder
+    )
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(settings_text())
     (data / "pg_hba.conf").write_text(HBA)
 
 
-def _run(command: list[str], *, cwd: Path) -> str:
-    try:
-        done = subprocess.run(
-            command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}, **as_unprivileged(),
-        )  # type: ignore[call-overload]  # fmt: skip
-    except OSError as error:
-        raise ProvisionError(f"{command[0]}: {error.strerror}") from error
-    if done.returncode != 0:
-        last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-        raise ProvisionError(f"{command[0]} failed with status {done.returncode}: {last}")
-    return str(done.stdout)
-
-
 def _binaries(folder: Path, origin: str) -> PostgresBinaries:
     if not (folder / "postgres").exists() or not (folder / "initdb").exists():
         raise ProvisionError(f"no postgres and initdb in {folder} ({origin})")
-    words = _run([str(folder / "postgres"), "--version"], cwd=Path("/")).split()
+    words = run_unprivileged([str(folder / "postgres"), "--version"], cwd=Path("/")).split()
     return PostgresBinaries(folder=folder, origin=origin, version=words[2])
 
 

@@ -6,21 +6,29 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from dtx.config.model import DatabaseKind
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import CleanStop, Death
 from dtx.targets import process_tree, side_by_side
 from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
 from dtx.targets.local import shared_memory
+from dtx.targets.local.mariadb_binaries import (
+    MariaDbBinaries,
+    data_folder,
+    find_mariadb,
+    initialised_data,
+    server_command,
+)
 from dtx.targets.local.postgres_binaries import (
     PostgresBinaries,
-    as_unprivileged,
     cluster_folder,
     find_postgres,
     initialised_cluster,
 )
+from dtx.targets.local.unprivileged import as_unprivileged
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.proxies.toxiproxy_binary import VERSION as TOXIPROXY_VERSION
 from dtx.targets.proxies.toxiproxy_binary import is_toxiproxy_ready, toxiproxy_binary
@@ -37,9 +45,10 @@ class LocalServer:
 
     def __init__(
         self, *, name: str, command: Sequence[str], address: Address, folder: Path,
-        environment: Mapping[str, str], is_unprivileged: bool,
+        environment: Mapping[str, str], is_unprivileged: bool, stop_signal: signal.Signals = signal.SIGINT,
     ) -> None:  # fmt: skip
         self.name = name
+        self._stop_signal = stop_signal
         self._command = list(command)
         self._address = address
         self._folder = folder
@@ -78,10 +87,10 @@ class LocalServer:
         return Death(processes=killed)
 
     def shut_down(self, within_s: float) -> CleanStop:
-        """SIGINT to the first process, which takes its children along; whoever is left after that is killed."""
+        """The product's own stop signal to the first process, which takes its children along; who is left is killed."""
         processes = len(self._members())
         if self.is_alive() and self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(self._stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=within_s)
         return CleanStop(processes=processes, killed=self.kill().processes)
@@ -130,30 +139,46 @@ class LocalRuntime:
 
     name = "local"
 
-    def __init__(self, scope: RunScope) -> None:
+    def __init__(self, scope: RunScope, kinds: Collection[DatabaseKind]) -> None:
+        """Prepare.
+
+        Args:
+            scope: marks every process; everything it makes is below its folder.
+            kinds: which databases will be launched.
+        """
+        self._kinds = kinds
         self._scope = scope
         self._cache = cache_folder()
         self._lock = threading.Lock()
         self._servers: list[LocalServer] = []
         self._binaries: PostgresBinaries | None = None
+        self._mariadb_binaries: MariaDbBinaries | None = None
         self._is_closed = False
 
     def versions(self) -> dict[str, str]:
-        """Versions of PostgreSQL and Toxiproxy, with where the binaries came from."""
-        binaries = self._postgres()
-        return {
-            "postgres": f"{binaries.version} ({binaries.origin})",
-            "toxiproxy": TOXIPROXY_VERSION,
-        }
+        """Versions of the servers, with where the binaries came from."""
+        versions = {"toxiproxy": TOXIPROXY_VERSION}
+        if DatabaseKind.POSTGRES in self._kinds:
+            postgres = self._postgres()
+            versions["postgres"] = f"{postgres.version} ({postgres.origin})"
+        if DatabaseKind.MARIADB in self._kinds:
+            mariadb = self._mariadb()
+            versions["mariadb"] = f"{mariadb.version} ({mariadb.origin})"
+        return versions
 
     def first_time_work(self) -> Sequence[str]:
         """Return what is not in the cache yet."""
         work = []
         if not is_toxiproxy_ready(self._cache):
             work.append(f"building Toxiproxy {TOXIPROXY_VERSION} with Go (once, about 30 s)")
-        binaries = self._postgres()
-        if not cluster_folder(binaries, self._cache).exists():
-            work.append(f"initialising a PostgreSQL {binaries.version} cluster (once)")
+        if DatabaseKind.POSTGRES in self._kinds:
+            postgres = self._postgres()
+            if not cluster_folder(postgres, self._cache).exists():
+                work.append(f"initialising a PostgreSQL {postgres.version} cluster (once)")
+        if DatabaseKind.MARIADB in self._kinds:
+            mariadb = self._mariadb()
+            if not data_folder(mariadb, self._cache).exists():
+                work.append(f"initialising a MariaDB {mariadb.version} server (once)")
         return work
 
     def launch_postgres(self, name: str) -> LocalServer:
@@ -181,6 +206,24 @@ class LocalRuntime:
             folder=folder,
             environment=self._environment(),
             is_unprivileged=True,
+        )
+        return self._launch(server)
+
+    def launch_mariadb(self, name: str) -> LocalServer:
+        """Launch MariaDB on a copy of the initialised data."""
+        binaries = self._mariadb()
+        folder = self._folder(name)
+        _copy(initialised_data(binaries, self._cache) / "data", folder / "data")
+        address = Address("127.0.0.1", free_port())
+        listening = [f"--bind-address={address.host}", f"--port={address.port}"]
+        server = LocalServer(
+            name=name,
+            command=[*server_command(binaries, folder), *listening],
+            address=address,
+            folder=folder,
+            environment=self._environment(),
+            is_unprivileged=True,
+            stop_signal=signal.SIGTERM,
         )
         return self._launch(server)
 
@@ -225,6 +268,12 @@ class LocalRuntime:
             if self._binaries is None:
                 self._binaries = find_postgres(self._cache)
             return self._binaries
+
+    def _mariadb(self) -> MariaDbBinaries:
+        with self._lock:
+            if self._mariadb_binaries is None:
+                self._mariadb_binaries = find_mariadb()
+            return self._mariadb_binaries
 
     def _folder(self, name: str) -> Path:
         folder = self._scope.folder / name

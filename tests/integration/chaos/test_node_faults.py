@@ -13,6 +13,7 @@ from dtx.config.loader import load_system
 from dtx.core.history import FaultPhase
 from dtx.targets import process_tree
 from dtx.targets.environment import Environment
+from dtx.targets.postgres.target import PostgresTarget
 from tests.integration.targets.local_here import eventually
 from tests.integration.targets.till_system import DATABASE_URL, TILL_URL, post, started
 
@@ -96,6 +97,12 @@ def test_fault_on_an_idle_system_does_not_land(stage: Stage, fault: str, target:
     assert "no transaction was under way" in landing.reason
 
 
+def database(stage: Stage) -> PostgresTarget:
+    target = stage.environment._databases["till-db"]
+    assert isinstance(target, PostgresTarget)
+    return target
+
+
 class TestPause:
     def test_worker_is_silent_on_a_kept_connection_and_answers_on_it_once_it_goes_on(
         self, stage: Stage
@@ -176,7 +183,7 @@ class TestTerminateBackends:
             started_at = own.execute("select pg_postmaster_start_time()").fetchone()
         with (
             session(stage) as connection,
-            stage.environment._databases["till-db"].session() as ours,
+            database(stage).session() as ours,
         ):
             connection.execute("begin; insert into payments values ('open', 5)")
             window = stage.play("terminate-backends", "till-db", for_s=0.2)

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from dtx.config.loader import load_system
-from dtx.config.model import Reference, Selection, System, Worker
+from dtx.config.model import DatabaseKind, Reference, Selection, System, Worker
 from dtx.targets.local.runtime import LocalRuntime, LocalServer
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.runtime import RunScope
@@ -174,7 +174,9 @@ def running_databases() -> Iterator[Databases]:
     with tempfile.TemporaryDirectory(prefix="dtx-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        runtime = LocalRuntime(RunScope(run_id="test-patterns", folder=folder))
+        runtime = LocalRuntime(
+            RunScope(run_id="test-patterns", folder=folder), [DatabaseKind.POSTGRES]
+        )
         try:
             yield Databases(runtime.launch_postgres("postgres"), load_system(FOLDER))
         finally:

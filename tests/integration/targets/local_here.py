@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dtx.config.model import DatabaseKind
 from dtx.core.deadline import Deadline, poll_until
 from dtx.targets.local.runtime import LocalRuntime
 from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
 from dtx.targets.runtime import RunScope, ServerProcess
+
+KINDS = tuple(DatabaseKind)
+"""Tests may launch any."""
 
 
 @contextmanager
@@ -28,7 +32,9 @@ def open_folder() -> Iterator[Path]:
 def local_runtime() -> Iterator[LocalRuntime]:
     """Give a runtime that is closed, and whose folder is removed, at the end."""
     with open_folder() as folder:
-        runtime = LocalRuntime(RunScope(run_id=f"test-{uuid.uuid4().hex[:8]}", folder=folder))
+        runtime = LocalRuntime(
+            RunScope(run_id=f"test-{uuid.uuid4().hex[:8]}", folder=folder), KINDS
+        )
         try:
             yield runtime
         finally:

@@ -11,7 +11,8 @@ import requests
 
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
-from dtx.targets.cluster import SETTINGS, USER
+from dtx.targets.mariadb.target import MariaDbTarget
+from dtx.targets.postgres.setup import SETTINGS, USER
 from dtx.targets.runtime import Runtime, ServerProcess
 
 READY_WITHIN_S = 30.0
@@ -212,6 +213,49 @@ class RuntimeContract:
 
     def test_last_output_is_what_the_server_wrote(self, postgres: ServerProcess) -> None:
         assert "ready to accept connections" in postgres.last_output()
+
+    @pytest.mark.mariadb
+    def test_mariadb_survives_a_kill_with_what_was_prepared_and_stops_cleanly(
+        self, runtime: Runtime
+    ) -> None:
+        target = MariaDbTarget("payments-db", runtime.launch_mariadb("payments-db"))
+        target.wait_ready(READY_WITHIN_S)
+        assert target.server.address.host == "127.0.0.1"
+        with target.session() as session, session.cursor() as cursor:
+            cursor.execute("create table kept (id int primary key)")
+            for statement in (
+                "xa start",
+                "insert into kept values (1), (%s)",
+                "xa end",
+                "xa prepare",
+            ):
+                is_xa = statement.startswith("xa")
+                cursor.execute(f"{statement} 'a','b'" if is_xa else statement % 2)
+        assert target.server.kill().processes >= 1
+        assert not target.server.is_alive()
+        assert not accepts(target.server)
+        target.server.start()
+        target.wait_ready(READY_WITHIN_S)
+        assert [row.gid for row in target.prepared()] == ["'a','b'"]
+        with target.session() as session, session.cursor() as cursor:
+            cursor.execute("xa commit 'a','b'")
+        assert target.query("select id from kept order by 1") == [(1,), (2,)]
+        stop = target.server.shut_down(10)
+        assert stop.processes >= 1
+        assert stop.killed == 0
+        assert runtime.versions()["mariadb"].startswith(("10.", "11.", "12."))
+
+    @pytest.mark.mariadb
+    def test_paused_mariadb_answers_nothing_until_it_goes_on(self, runtime: Runtime) -> None:
+        target = MariaDbTarget("payments-db", runtime.launch_mariadb("payments-db"))
+        target.wait_ready(READY_WITHIN_S)
+        assert target.server.pause() >= 1
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(target.query, "select 1")
+            with pytest.raises(TimeoutError):
+                answer.result(timeout=0.3)
+            target.server.resume()
+            assert answer.result(timeout=5) == [(1,)]
 
     def test_toxiproxy_reaches_a_server_at_its_address(
         self, runtime: Runtime, postgres: ServerProcess

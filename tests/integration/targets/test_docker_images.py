@@ -9,10 +9,11 @@ import pytest
 
 from dtx.core.errors import ProvisionError
 from dtx.targets.docker import images as docker_images
-from dtx.targets.docker.cluster import REPOSITORY, initialised_image, remove_cached_images
 from dtx.targets.docker.engine import Engine, connect, engine_answers
 from dtx.targets.docker.images import (
+    MARIADB,
     POSTGRES,
+    PRODUCTS,
     TOXIPROXY,
     Image,
     Origin,
@@ -21,6 +22,8 @@ from dtx.targets.docker.images import (
     list_images,
     resolve_image,
 )
+from dtx.targets.docker.initialised import initialised_image, remove_cached_images
+from dtx.targets.docker.postgres_image import RECIPE
 from dtx.targets.docker.recipes import build_images
 from dtx.targets.docker.sweep import runs_left
 from dtx.targets.runtime import RUN_LABEL
@@ -61,8 +64,11 @@ def base(engine: Engine) -> Iterator[Image]:
     image = find_image(engine, f"dtx-test-base:{tag}")
     assert image is not None
     yield image
-    for found in engine.api.images(REPOSITORY):
-        if any(image.short_id in name for name in found["RepoTags"] or []):
+    for found in engine.api.images():
+        if any(
+            name.startswith("dtx-init-") and image.short_id in name
+            for name in found["RepoTags"] or []
+        ):
             engine.api.remove_image(found["Id"], force=True)
     engine.api.remove_image(image.name)
 
@@ -75,14 +81,14 @@ def test_local_image_is_taken_without_a_pull(engine: Engine, no_pull: list[str])
     assert resolve_image(engine, POSTGRES).id
     assert resolve_image(engine, TOXIPROXY).id
     assert no_pull == []
-    assert images_to_pull() == ()
+    assert images_to_pull(PRODUCTS) == ()
 
 
 def test_chosen_image_counts_alone_even_if_others_are_here(
     engine: Engine, no_pull: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(POSTGRES.variable, "nowhere/postgres:1")
-    assert images_to_pull() == ("nowhere/postgres:1",)
+    assert images_to_pull(PRODUCTS) == ("nowhere/postgres:1",)
     with pytest.raises(ProvisionError, match="no registry in this test") as raised:
         resolve_image(engine, POSTGRES)
     assert no_pull == ["nowhere/postgres:1"]
@@ -102,7 +108,8 @@ def test_list_names_every_image_and_where_it_came_from(
 ) -> None:
     monkeypatch.setenv(TOXIPROXY.variable, "nowhere/toxiproxy:1")
     states = {state.name: state for state in list_images(engine)}
-    assert set(states) == {POSTGRES.official, POSTGRES.built, "nowhere/toxiproxy:1"}
+    databases = {name for p in (POSTGRES, MARIADB) for name in (p.official, p.built)}
+    assert set(states) == {*databases, "nowhere/toxiproxy:1"}
     assert states["nowhere/toxiproxy:1"].origin is Origin.ABSENT
     assert not states["nowhere/toxiproxy:1"].is_present
     present = [s for s in states.values() if s.product == "postgres" and s.is_present]
@@ -111,13 +118,13 @@ def test_list_names_every_image_and_where_it_came_from(
 
 
 def test_build_of_what_is_present_builds_nothing(engine: Engine) -> None:
-    before = {p.name: find_image(engine, p.built) for p in (POSTGRES, TOXIPROXY)}
+    before = {p.name: find_image(engine, p.built) for p in PRODUCTS}
     if None in before.values():
         pytest.skip("the built images are not here: `dtx images build`")
     reported: list[str] = []
     after = build_images(reported.append)
     assert [image.id for image in after] == [image.id for image in before.values() if image]
-    assert reported == [f"{p.built}: present" for p in (POSTGRES, TOXIPROXY)]
+    assert reported == [f"{p.built}: present" for p in PRODUCTS]
 
 
 def test_cluster_is_initialised_once_however_many_ask(
@@ -127,10 +134,12 @@ def test_cluster_is_initialised_once_however_many_ask(
     made = counted(engine.api.commit)
     monkeypatch.setattr(engine.api, "commit", made)
     with ThreadPoolExecutor(3) as pool:
-        images = list(pool.map(lambda _: initialised_image(engine, base, "test-init"), range(3)))
+        images = list(
+            pool.map(lambda _: initialised_image(engine, RECIPE, base, "test-init"), range(3))
+        )
     assert len({image.id for image in images}) == 1
     assert made.calls == 1
-    assert initialised_image(engine, base, "test-init") == images[0]
+    assert initialised_image(engine, RECIPE, base, "test-init") == images[0]
     assert made.calls == 1
     assert "test-init" not in runs_left(engine.socket)
 
@@ -138,7 +147,7 @@ def test_cluster_is_initialised_once_however_many_ask(
 def test_initialised_image_does_not_mark_its_containers_as_of_a_run(
     engine: Engine, base: Image
 ) -> None:
-    image = initialised_image(engine, base, "test-init")
+    image = initialised_image(engine, RECIPE, base, "test-init")
     found = find_image(engine, image.id)
     assert found is not None
     assert found.labels[RUN_LABEL] == ""
@@ -148,8 +157,8 @@ def test_remove_cached_images_removes_those_not_in_use(
     engine: Engine, base: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A label of its own: those of a run on this machine stay.
-    monkeypatch.setattr("dtx.targets.docker.cluster.CACHE_LABEL", "dtx.cache-of-test")
-    image = initialised_image(engine, base, "test-init")
+    monkeypatch.setattr("dtx.targets.docker.initialised.CACHE_LABEL", "dtx.cache-of-test")
+    image = initialised_image(engine, RECIPE, base, "test-init")
     holder = engine.api.create_container(image.id, command=["true"])["Id"]
     assert remove_cached_images(engine) == 0
     engine.api.remove_container(holder)

@@ -15,14 +15,15 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.exit_codes import ExitCode
 from dtx.targets.docker import sweep as docker_sweep
-from dtx.targets.docker.cluster import DATA
 from dtx.targets.docker.engine import Engine, connect
 from dtx.targets.docker.images import POSTGRES, TOXIPROXY, require_images, resolve_image
+from dtx.targets.docker.initialised import DATA
 from dtx.targets.docker.runtime import DockerRuntime
-from dtx.targets.postgres import PostgresTarget
+from dtx.targets.postgres.target import PostgresTarget
 from dtx.targets.runtime import RUN_LABEL, RunScope
 
 from .docker_here import require_docker
+from .local_here import KINDS
 from .runtime_contract import RuntimeContract, accepts, query, toxiproxy_get, wait_for_queries
 
 pytestmark = pytest.mark.docker
@@ -36,7 +37,7 @@ def scope(tmp_path: Path) -> RunScope:
 
 @pytest.fixture
 def runtime(scope: RunScope) -> Iterator[DockerRuntime]:
-    runtime = DockerRuntime(scope)
+    runtime = DockerRuntime(scope, KINDS)
     yield runtime
     runtime.close()
 
@@ -65,7 +66,7 @@ def listening_addresses() -> set[str]:
 class TestDockerRuntime(RuntimeContract):
     @pytest.fixture
     def runtime(self, scope: RunScope) -> Iterator[DockerRuntime]:
-        runtime = DockerRuntime(scope)
+        runtime = DockerRuntime(scope, KINDS)
         yield runtime
         runtime.close()
 
@@ -231,7 +232,7 @@ def test_image_of_the_environment_is_used(
         image = resolve_image(engine, product)
         engine.api.tag(image.id, "dtx-test-chosen", product.name)
         monkeypatch.setenv(product.variable, f"dtx-test-chosen:{product.name}")
-    runtime = DockerRuntime(scope)
+    runtime = DockerRuntime(scope, KINDS)
     try:
         assert runtime.versions()["postgres image"].startswith("dtx-test-chosen:postgres")
         wait_for_queries(runtime.launch_postgres("a-db"))
@@ -246,9 +247,9 @@ def test_image_without_postgres_is_refused_by_name(
     scope: RunScope, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(POSTGRES.variable, resolve_image(engine, TOXIPROXY).name)
-    runtime = DockerRuntime(scope)
+    runtime = DockerRuntime(scope, KINDS)
     try:
-        with pytest.raises(ProvisionError, match="no postgres and initdb found in the image"):
+        with pytest.raises(ProvisionError, match="no PostgreSQL server found in the image"):
             runtime.launch_postgres("a-db")
         assert containers_of(engine, scope.run_id) == []
     finally:
@@ -259,7 +260,7 @@ def test_image_without_toxiproxy_is_refused_by_name(
     scope: RunScope, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(TOXIPROXY.variable, resolve_image(engine, POSTGRES).name)
-    runtime = DockerRuntime(scope)
+    runtime = DockerRuntime(scope, KINDS)
     try:
         with pytest.raises(ProvisionError, match="has no toxiproxy server"):
             runtime.launch_toxiproxy()
@@ -273,8 +274,8 @@ def test_image_that_is_nowhere_says_which_variable_named_it(
 ) -> None:
     monkeypatch.setenv(POSTGRES.variable, "localhost:1/nowhere/postgres:17")
     with pytest.raises(ProvisionError, match="localhost:1/nowhere/postgres:17"):
-        require_images()
-    runtime = DockerRuntime(scope)
+        require_images([POSTGRES])
+    runtime = DockerRuntime(scope, KINDS)
     try:
         with pytest.raises(ProvisionError) as raised:
             runtime.launch_postgres("a-db")
@@ -300,6 +301,6 @@ def test_absent_engine_is_an_environment_error_with_a_hint(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     with pytest.raises(ProvisionError, match=r"/nonexistent\.sock") as raised:
-        DockerRuntime(RunScope(run_id="none", folder=tmp_path))
+        DockerRuntime(RunScope(run_id="none", folder=tmp_path), KINDS)
     assert raised.value.exit_code is ExitCode.ENVIRONMENT
     assert "--runtime local" in raised.value.hint

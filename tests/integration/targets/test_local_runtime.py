@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from dtx.targets import process_tree
-from dtx.targets.cluster import USER
 from dtx.targets.local.runtime import LocalRuntime
+from dtx.targets.postgres.setup import USER
 from dtx.targets.runtime import RUN_VARIABLE
 
 from .local_here import local_runtime

@@ -14,10 +14,10 @@ import pytest
 from dtx.core.errors import ConfigError, DtxError, ProvisionError
 from dtx.core.exit_codes import ExitCode
 from dtx.core.ports import CleanStop, Death
-from dtx.targets import postgres
-from dtx.targets.cluster import DATABASE, USER
 from dtx.targets.local.runtime import LocalRuntime
-from dtx.targets.postgres import PostgresTarget
+from dtx.targets.postgres import target as postgres
+from dtx.targets.postgres.setup import DATABASE, USER
+from dtx.targets.postgres.target import PostgresTarget
 from dtx.targets.runtime import Address
 
 from .local_here import eventually, local_runtime

@@ -15,19 +15,18 @@ from psycopg.conninfo import make_conninfo
 
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ConfigError, ProvisionError
-from dtx.targets.cluster import DATABASE, PASSWORD, USER
-from dtx.targets.runtime import ServerProcess
+from dtx.core.observation import PreparedRow
+from dtx.targets.database import Answer
+from dtx.targets.postgres.connecting import APPLICATION
+from dtx.targets.postgres.row_locks import PostgresRowLocks
+from dtx.targets.postgres.sessions import PostgresSessions
+from dtx.targets.postgres.setup import DATABASE, PASSWORD, USER
+from dtx.targets.runtime import Address, ServerProcess
 
 PRISTINE = "dtx_pristine"
 """A copy of the database as the schema left it; `reset` goes back to it."""
 
-APPLICATION = "dtx harness"
-"""The harness's own sessions, told from those of the system's workers by their application_name."""
-
 QUERY_TIMEOUT_S = 20
-
-Answer = tuple[int, list[tuple[Any, ...]]]
-"""Of a query: how many columns it has, and its rows."""
 
 
 class PostgresTarget:
@@ -36,6 +35,19 @@ class PostgresTarget:
     def __init__(self, name: str, server: ServerProcess) -> None:
         self.name = name
         self.server = server
+        self.sessions = PostgresSessions(name, self.session)
+        self.row_locks = PostgresRowLocks(name, self.session)
+
+    @staticmethod
+    def fields(address: Address) -> dict[str, str]:
+        """Return what a reference to it may ask for besides host and port, as seen at `address`."""
+        return {
+            "url": f"postgresql://{USER}:{PASSWORD}@{address}/{DATABASE}",
+            "jdbc": f"jdbc:postgresql://{address}/{DATABASE}?user={USER}&password={PASSWORD}",
+            "user": USER,
+            "password": PASSWORD,
+            "database": DATABASE,
+        }
 
     def wait_ready(self, within_s: float) -> None:
         """Wait until it answers a query.
@@ -137,6 +149,22 @@ class PostgresTarget:
             f"{self.name}: {table} differs from the schema's" for table in sorted(changed)
         )
         return problems
+
+    def prepared(self) -> list[PreparedRow]:
+        """Return the branches in doubt, with the time of their PREPARE.
+
+        Raises:
+            ProvisionError: the server does not answer.
+        """
+        with self._session("postgres") as connection:
+            found = connection.execute(
+                "select gid, extract(epoch from prepared) from pg_prepared_xacts where database = %s order by gid",
+                (DATABASE,),
+            ).fetchall()
+        return [
+            PreparedRow(participant=self.name, gid=gid, since_ns=int(since * 1_000_000) * 1000)
+            for gid, since in found
+        ]
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Run a system's query in a read-only transaction with a time-out.

@@ -1,7 +1,7 @@
-"""An image with an initialised PostgreSQL cluster in it, made once from any image that has the binaries.
+"""An image with an initialised database server in it, made once from any image that has the binaries.
 
-initdb is most of a server's start (facts.md of the design: 0.4-0.9 s of CPU against 0.06 s), so it is run once
-for each image and each set of settings; every server then starts from a copy-on-write layer. The data stands
+Initialising is most of a server's start (facts.md of the design: initdb takes 0.4-0.9 s of CPU against 0.06 s), so it is
+run once for each image and each set of settings; every server then starts from a copy-on-write layer. The data stands
 outside every volume that official images declare: a volume would not be committed.
 """
 
@@ -9,7 +9,7 @@ import io
 import logging
 import tarfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,102 +17,99 @@ from docker.errors import APIError
 
 from dtx.core.errors import ProvisionError
 from dtx.targets.cache import cache_folder, locked
-from dtx.targets.cluster import HBA, INITIALISE, fingerprint, settings_text
 from dtx.targets.docker.engine import Engine, engine_errors_as, remove_container
-from dtx.targets.docker.images import Image, find_image
+from dtx.targets.docker.images import Image, Product, find_image
 from dtx.targets.runtime import RUN_LABEL, Address
 
 _LOG = logging.getLogger(__name__)
 
-REPOSITORY = "dtx-init-postgres"
 CACHE_LABEL = "dtx.cache"
 DATA = "/dtx/data"
 INITIALISE_TIMEOUT_S = 120
 
-_BINARY_LABEL = "dtx.postgres.binary"
-_USER_LABEL = "dtx.postgres.user"
-_VERSION_LABEL = "dtx.postgres.version"
+LABELLING = 2
+"""Changes with the labels below: an image that another dtx made under other labels is not taken."""
 
-# Asks the image where its server is and whom to run it as: PostgreSQL refuses root, so the image's user
-# `postgres` (official and Debian images have one), else nobody.
-_PROBE = """
-folder=$(dirname "$(command -v postgres || ls -d /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)")
-test -x "$folder/postgres" && test -x "$folder/initdb" || exit 3
-echo "$folder"
-id -u postgres 2>/dev/null || echo 65534
-id -g postgres 2>/dev/null || echo 65534
-"$folder/postgres" --version
-"""
+_FOLDER_LABEL = "dtx.binaries"
+_USER_LABEL = "dtx.user"
+_VERSION_LABEL = "dtx.version"
 
-# A server killed between making its lock file and writing it leaves an empty one, and PostgreSQL then refuses
-# to start. Nobody else can be at work on the data of a container that is only starting.
-_START = f'rm -f {DATA}/postmaster.pid; exec "$@"'
 
-_INITIALISE = f"""{INITIALISE}
-cat /dtx/settings.conf >> "$2"/postgresql.conf
-cp /dtx/hba.conf "$2"/pg_hba.conf
-"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How an image of one product is initialised, and how its server is started.
+
+    Attributes:
+        product: which images can carry it.
+        title: its name in messages.
+        fingerprint: of everything that the initialised data depends on.
+        probe: for sh, as root: prints the folder of the binaries, the uid and gid to run them as, and the version,
+            a line each; fails if the image lacks them.
+        initialise: for sh, as that user: arguments are the folder of the binaries and of the data, which is not there.
+        files: name below /dtx -> content, there for `initialise`.
+        command: what starts a server of the image, listening at an address.
+        stop_signal: what asks its first process for a clean end.
+    """
+
+    product: Product
+    title: str
+    fingerprint: str
+    probe: str
+    initialise: str
+    files: Mapping[str, str]
+    command: Callable[["InitialisedImage", Address], list[str]]
+    stop_signal: str
+
+    def image_name(self, base: Image) -> str:
+        """Return the name of the initialised image made from `base`."""
+        return f"dtx-init-{self.product.name}:{base.short_id}-{self.fingerprint}-{LABELLING}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitialisedImage:
-    """An image from which PostgreSQL servers start.
+    """An image from which servers start.
 
     Attributes:
         id: its digest.
-        binary: path of `postgres` in it.
+        folder: where its binaries are.
         user: `uid:gid` to run it as, the owner of the data.
         version: what the server calls itself, `15.18`.
     """
 
     id: str
-    binary: str
+    folder: str
     user: str
     version: str
 
-    def command(self, address: Address) -> list[str]:
-        """Return what starts the server, listening there."""
-        settings = [f"listen_addresses={address.host}"]
-        if int(self.version.partition(".")[0]) >= 14:
-            # Recovery after a kill syncs every file of the cluster. Opening each one for that copies it from
-            # the image into the container's layer: 0.6 s, against 0.05 s for one syncfs.
-            settings.append("recovery_init_sync_method=syncfs")
-        options = [word for setting in settings for word in ("-c", setting)]
-        server = [self.binary, "-D", DATA, "-p", str(address.port), *options]
-        return ["/bin/sh", "-c", _START, "sh", *server]
 
-
-def initialised_image(engine: Engine, base: Image, run_id: str) -> InitialisedImage:
+def initialised_image(engine: Engine, recipe: Recipe, base: Image, run_id: str) -> InitialisedImage:
     """Return the initialised image for `base`, made (1-3 s) if there is none yet.
 
     Args:
         engine: where.
+        recipe: of the product.
         base: an image with the binaries.
         run_id: whose containers make it, so that they are swept if dtx dies meanwhile.
 
     Raises:
-        ProvisionError: the image has no PostgreSQL or no shell, or initdb failed.
+        ProvisionError: the image has no binaries or no shell, or initialising failed.
     """
-    name = _name(base)
+    name = recipe.image_name(base)
     found = find_image(engine, name)
     if found is None:
         with locked(cache_folder() / name.replace(":", "-")):
-            found = find_image(engine, name) or _make(engine, base, name, run_id)
+            found = find_image(engine, name) or _make(engine, recipe, base, name, run_id)
     return InitialisedImage(
         id=found.id,
-        binary=found.labels[_BINARY_LABEL],
+        folder=found.labels[_FOLDER_LABEL],
         user=found.labels[_USER_LABEL],
         version=found.labels[_VERSION_LABEL],
     )
 
 
-def is_initialised(engine: Engine, base: Image) -> bool:
+def is_initialised(engine: Engine, recipe: Recipe, base: Image) -> bool:
     """Whether there is an initialised image for `base` already."""
-    return find_image(engine, _name(base)) is not None
-
-
-def _name(base: Image) -> str:
-    return f"{REPOSITORY}:{base.short_id}-{fingerprint()}"
+    return find_image(engine, recipe.image_name(base)) is not None
 
 
 def remove_cached_images(engine: Engine) -> int:
@@ -134,24 +131,24 @@ def remove_cached_images(engine: Engine) -> int:
     return removed
 
 
-def _make(engine: Engine, base: Image, name: str, run_id: str) -> Image:
-    folder, uid, gid, version = _probe(engine, base, run_id)
+def _make(engine: Engine, recipe: Recipe, base: Image, name: str, run_id: str) -> Image:
+    folder, uid, gid, version = _probe(engine, recipe, base, run_id)
     labels = {
         CACHE_LABEL: "1",
         # A commit takes the container's labels over; this one must not mark the image's containers.
         RUN_LABEL: "",
-        _BINARY_LABEL: f"{folder}/postgres",
+        _FOLDER_LABEL: folder,
         _USER_LABEL: f"{uid}:{gid}",
         _VERSION_LABEL: version,
     }
     repository, _, tag = name.partition(":")
-    with engine_errors_as(f"can't initialise a cluster in {base.name}"):
+    with engine_errors_as(f"can't initialise {recipe.title} in {base.name}"):
         container = _create(
-            engine, base, run_id, _INITIALISE, user=f"{uid}:{gid}", arguments=[folder, DATA]
+            engine, base, run_id, recipe.initialise, user=f"{uid}:{gid}", arguments=[folder, DATA]
         )
         try:
-            engine.api.put_archive(container, "/", _files(uid, gid))
-            _run(engine, container, f"initdb failed in {base.name}")
+            engine.api.put_archive(container, "/", _files(recipe.files, uid, gid))
+            _run(engine, container, f"initialising {recipe.title} failed in {base.name}")
             engine.api.commit(
                 container,
                 repository=repository,
@@ -166,19 +163,20 @@ def _make(engine: Engine, base: Image, name: str, run_id: str) -> Image:
     return made
 
 
-def _probe(engine: Engine, base: Image, run_id: str) -> tuple[str, int, int, str]:
+def _probe(engine: Engine, recipe: Recipe, base: Image, run_id: str) -> tuple[str, int, int, str]:
     """Return the folder of the binaries, uid and gid to run them as, and the version."""
-    failed = f"no postgres and initdb found in the image {base.name}"
-    with engine_errors_as(failed, hint="the image needs a shell and PostgreSQL's own binaries"):
-        container = _create(engine, base, run_id, _PROBE, user="0:0")
+    failed = f"no {recipe.title} server found in the image {base.name}"
+    with engine_errors_as(
+        failed, hint=f"the image needs a shell and {recipe.title}'s own binaries"
+    ):
+        container = _create(engine, base, run_id, recipe.probe, user="0:0")
         try:
             lines = _run(engine, container, failed).splitlines()
         finally:
             remove_container(engine, container)
     if len(lines) < 4:
         raise ProvisionError(f"{failed}: it said {lines}")
-    # "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
-    version = lines[3].partition(") ")[2].partition(" ")[0]
+    version = lines[3]
     if not version[:1].isdigit():
         raise ProvisionError(f"{failed}: its version is {lines[3]!r}")
     return lines[0], int(lines[1]), int(lines[2]), version
@@ -219,10 +217,9 @@ def _run(engine: Engine, container: str, failed: str) -> str:
     return said.decode(errors="replace")
 
 
-def _files(uid: int, gid: int) -> bytes:
-    """Return a tar archive of /dtx, owned by the server's user, with the settings in it."""
+def _files(contents: Mapping[str, str], uid: int, gid: int) -> bytes:
+    """Return a tar archive of /dtx, owned by the server's user, with the files in it."""
     buffer = io.BytesIO()
-    contents: Mapping[str, str] = {"settings.conf": settings_text(), "hba.conf": HBA}
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         folder = tarfile.TarInfo("dtx")
         folder.type, folder.mode, folder.uid, folder.gid = tarfile.DIRTYPE, 0o755, uid, gid

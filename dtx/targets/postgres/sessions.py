@@ -1,13 +1,12 @@
-"""Live sessions of PostgreSQL databases, ended as an administrator would."""
+"""Live sessions of a PostgreSQL database, ended as an administrator would."""
 
 import time
-from collections.abc import Mapping
 
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import EndedSessions
-from dtx.targets.cluster import DATABASE
-from dtx.targets.postgres import APPLICATION, PostgresTarget
+from dtx.targets.postgres.connecting import APPLICATION, OpenSession
+from dtx.targets.postgres.setup import DATABASE
 
 GONE_WITHIN_S = 2.0
 
@@ -29,21 +28,22 @@ _END = f"""
 
 
 class PostgresSessions:
-    """Implements `core.ports.Sessions`; `databases` may still be filled."""
+    """Implements `LiveSessions` of one database; `open_session` gives a session of the harness in it."""
 
-    def __init__(self, databases: Mapping[str, PostgresTarget]) -> None:
-        self._databases = databases
+    def __init__(self, name: str, open_session: OpenSession) -> None:
+        self._name = name
+        self._open_session = open_session
 
-    def count(self, database: str) -> int:
+    def count(self) -> int:
         """Return how many sessions there are now."""
-        with self._databases[database].session() as connection:
+        with self._open_session() as connection:
             row = connection.execute(_COUNT, _WHOSE).fetchone()
         return int(row[0]) if row else 0
 
-    def end(self, database: str, within_s: float) -> EndedSessions:
+    def end(self, within_s: float) -> EndedSessions:
         """pg_terminate_backend for each, as soon as one is in a transaction or a statement."""
         deadline = Deadline.after(within_s)
-        with self._databases[database].session() as connection:
+        with self._open_session() as connection:
             ended: list[tuple[int, bool]] = []
             while not ended:
                 is_time = deadline.is_over
@@ -60,6 +60,6 @@ class PostgresSessions:
 
             if not poll_until(are_gone, Deadline.after(GONE_WITHIN_S), every_s=0.005):
                 raise ProvisionError(
-                    f"{database}: not all of {len(pids)} sessions ended within {GONE_WITHIN_S:g} s"
+                    f"{self._name}: not all of {len(pids)} sessions ended within {GONE_WITHIN_S:g} s"
                 )
         return EndedSessions(sessions=len(ended), busy=sum(1 for _, is_busy in ended if is_busy))

@@ -1,6 +1,5 @@
 """Row locks that a session of the harness holds in a PostgreSQL database, and who waits for them."""
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from psycopg import sql
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.ports import HeldRows
-from dtx.targets.postgres import PostgresTarget
+from dtx.targets.postgres.connecting import OpenSession
 
 ATTEMPTS = 5
 """Under load another session may hold some of the rows while it waits for others: a deadlock, which one of us loses."""
@@ -55,46 +54,49 @@ class _Holder:
 
 
 class PostgresRowLocks:
-    """Implements `core.ports.RowLocks`; `databases` may still be filled."""
+    """Implements `HeldLocks` of one database; `open_session` gives a session of the harness in it."""
 
-    def __init__(self, databases: Mapping[str, PostgresTarget]) -> None:
-        self._databases = databases
-        self._holders: dict[str, _Holder] = {}
+    def __init__(self, name: str, open_session: OpenSession) -> None:
+        self._name = name
+        self._open_session = open_session
+        self._holder: _Holder | None = None
 
-    def hold(self, database: str, table: str | None) -> HeldRows:
+    def hold(self, table: str | None) -> HeldRows:
         """Lock up to MOST_ROWS rows of the table with `select for update`, in a session that stays open."""
-        if database in self._holders:
-            raise ProvisionError(f"{database}: rows are held already")
+        if self._holder is not None:
+            raise ProvisionError(f"{self._name}: rows are held already")
         with ExitStack() as stack:
-            connection = stack.enter_context(self._databases[database].session())
-            name = _most_updated(connection, database) if table is None else table
-            statement = _for_update(connection, database, name)
+            connection = stack.enter_context(self._open_session())
+            name = _most_updated(connection, self._name) if table is None else table
+            statement = _for_update(connection, self._name, name)
             rows = _lock(connection, statement)
-            self._holders[database] = _Holder(connection.info.backend_pid, stack.pop_all())
+            self._holder = _Holder(connection.info.backend_pid, stack.pop_all())
         return HeldRows(table=name, rows=rows)
 
-    def waiting(self, database: str) -> frozenset[int]:
+    def waiting(self) -> frozenset[int]:
         """Return the sessions that wait for our locks, through pg_blocking_pids."""
-        if database not in self._holders:
+        if self._holder is None:
             return frozenset()
-        with self._databases[database].session() as connection:
-            holder = {"holder": self._holders[database].pid}
+        with self._open_session() as connection:
+            holder = {"holder": self._holder.pid}
             return frozenset(pid for (pid,) in connection.execute(_WAITING, holder).fetchall())
 
-    def release(self, database: str) -> None:
+    def release(self) -> None:
         """Close the session, which rolls back, and see that the server has ended it."""
-        holder = self._holders.pop(database, None)
+        holder, self._holder = self._holder, None
         if holder is None:
             return
         holder.stack.close()
-        with self._databases[database].session() as connection:
+        with self._open_session() as connection:
 
             def is_gone() -> bool:
                 there = "select 1 from pg_stat_activity where pid = %s"
                 return connection.execute(there, (holder.pid,)).fetchone() is None
 
             if not poll_until(is_gone, Deadline.after(RELEASED_WITHIN_S), every_s=0.005):
-                raise ProvisionError(f"{database}: the session that holds the locks has not ended")
+                raise ProvisionError(
+                    f"{self._name}: the session that holds the locks has not ended"
+                )
 
 
 def _most_updated(connection: "psycopg.Connection[Any]", database: str) -> str:
