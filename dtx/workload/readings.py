@@ -70,7 +70,7 @@ def _whole(found: Any) -> int:
 
 
 def _names(key: str, found: Any) -> frozenset[str]:
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+    if not isinstance(found, list) or set(map(type, found)) - {str}:
         raise UnreadableError(f"{key} gave {_told(found)}, not an array of transaction ids")
     return frozenset(found)
 

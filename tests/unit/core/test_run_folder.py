@@ -1,5 +1,6 @@
 """What was recorded can be read back, or the error says which file is wrong and how."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from dtx.core.history import (
 from dtx.core.observation import Effect, EffectRow, ResidueRow
 from dtx.core.run_folder import SCHEMA, Observations, Plan, RunFolder
 from dtx.core.schedule import Schedule
+from tests.support.verdicts import make_holds, make_window
 
 ENTRIES: tuple[HistoryEntry, ...] = (
     Phase(at_ns=1, name=PhaseName.MAIN),
@@ -160,3 +162,18 @@ def test_log_lines_keep_their_time_and_survive_rubbish(folder: RunFolder) -> Non
     (folder.logs / "orders.log").write_bytes(b"12 tx=t1 debited\nno time\n13 \xff\n")
     assert list(folder.log_lines("orders")) == [(12, "tx=t1 debited"), (13, "\ufffd")]
     assert list(folder.log_lines("absent")) == []
+
+
+def test_verdict_of_before_there_were_readers_can_be_read(folder: RunFolder) -> None:
+    folder.write_verdict(make_holds())
+    path = folder.path / "verdict.json"
+    document = json.loads(path.read_text())
+    del document["readers"]
+    for window in document["coverage"]:
+        del window["under_way"]
+        window["applied_at_injection"] = {"payments-db.debit": 2}
+    path.write_text(json.dumps(document))
+    verdict = folder.read_verdict()
+    assert verdict is not None
+    assert verdict.readers == ()
+    assert verdict.coverage == (make_window(under_way=()),)
