@@ -35,7 +35,8 @@ def check(
     folder = find_run(run, out)
     invocation.folder = folder
     plan = RunFolder(folder).read_plan()
-    verdict = judge_run(folder)
+    with invocation.output.waiting("judging", is_told_plainly=False):
+        verdict = judge_run(folder)
     if json:
         invocation.output.document(run_document(plan, verdict, folder))
     else:

@@ -30,7 +30,8 @@ def doctor(
     from dtx.targets.held import held_environments  # noqa: PLC0415
 
     invocation = invocation_of(context)
-    diagnoses = diagnose()
+    with invocation.output.waiting("looking at this machine", is_told_plainly=False):
+        diagnoses = diagnose()
     usable = usable_runtimes(diagnoses)
     if json:
         invocation.output.document(

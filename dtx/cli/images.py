@@ -24,7 +24,9 @@ def build(
     from dtx.targets.docker.recipes import build_images  # noqa: PLC0415 (heavy)
 
     output = invocation_of(context).output
-    for image in build_images(output.progress.print, force=force):
+    with output.waiting("looking what is to be built") as say:
+        images = build_images(say, force=force)
+    for image in images:
         output.result.print(f"{image.name} {image.short_id}")
     return ExitCode.HOLDS
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from dtx.cli.streams import forget_stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
 _PIPED_WIDTH = 10_000
@@ -68,15 +68,17 @@ class Output:
         return cls(console_for(sys.stdout), console_for(sys.stderr))
 
     @contextlib.contextmanager
-    def waiting(self, words: str) -> "Iterator[None]":
-        """Show on stderr what takes a moment, while the body runs."""
+    def waiting(
+        self, words: str, *, is_told_plainly: bool = True
+    ) -> "Iterator[Callable[[str], None]]":
+        """Show on stderr what takes a moment, while the body runs; it may say other words."""
         from dtx.cli.signals import shown  # noqa: PLC0415 (start time)
         from dtx.report.live import can_redraw  # noqa: PLC0415
         from dtx.report.waiting import waiting  # noqa: PLC0415
 
         showing = shown() if can_redraw(self.progress) else contextlib.nullcontext()
-        with waiting(self.progress, words), showing:
-            yield
+        with waiting(self.progress, words, is_told_plainly=is_told_plainly) as say, showing:
+            yield say
 
     def document(self, document: object) -> None:
         """Print one JSON document and nothing else."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from dtx.config.model import (
-    CLIENT,
     Contract,
     Invariant,
     Isolation,
@@ -21,6 +21,7 @@ from dtx.config.model import (
 from dtx.config.template import written
 from dtx.report import colours
 from dtx.report.tables import listing
+from dtx.report.topology import TopologyPicture, topology_of
 from dtx.report.wording import clean
 
 
@@ -88,10 +89,7 @@ def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
     if variant is not None:
         yield from _chosen(system.variants[variant])
     yield _heading("Who talks to whom")
-    for source in (CLIENT, *system.nodes, *system.readers):
-        to = [link.destination for link in system.links if link.source == source]
-        if to:
-            yield Text(f"  {source} -> {', '.join(to)}")
+    yield Padding(TopologyPicture(topology_of(system)), (0, 0, 0, 2))
     yield _heading("Databases")
     for name, database in system.databases.items():
         shapes = ", ".join(shape.value for shape in database.observe) or "nothing"

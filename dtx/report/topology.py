@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from dtx.config.model import CLIENT, System
@@ -61,6 +62,16 @@ def topology_of(system: System) -> Topology:
         links=tuple((link.source, link.destination) for link in system.links),
         stores=frozenset(system.nodes) - frozenset(system.workers),
     )
+
+
+class TopologyPicture:
+    """The picture at the width that there is, with nothing hurt."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from draw(self._topology, options.max_width, is_ascii=options.ascii_only)
 
 
 def draw(

@@ -1,7 +1,7 @@
 """Something that takes a moment: a spinner with the time that it has taken, or a plain line where nothing can move."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -35,11 +35,22 @@ class Moving:
 
 
 @contextmanager
-def waiting(console: Console, words: str) -> Iterator[None]:
-    """Show the words while the body runs; nothing of it is left on a terminal."""
-    if not can_redraw(console):
-        console.print(clean(words), markup=False, highlight=False, soft_wrap=True)
-        yield
+def waiting(
+    console: Console, words: str, *, is_told_plainly: bool = True
+) -> Iterator[Callable[[str], None]]:
+    """Show the words while the body runs, and others when it says so; nothing of it is left on a terminal.
+
+    Where nothing can be redrawn, each of them is a line, unless `is_told_plainly` is off.
+    """
+    if can_redraw(console):
+        moving = Moving(words)
+        with Redrawn(console, moving):
+            yield moving.say
         return
-    with Redrawn(console, Moving(words)):
-        yield
+
+    def say(words: str) -> None:
+        if is_told_plainly:
+            console.print(clean(words), markup=False, highlight=False, soft_wrap=True)
+
+    say(words)
+    yield say

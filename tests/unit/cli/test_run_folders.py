@@ -187,7 +187,7 @@ def test_show_of_a_run_tells_what_readers_saw_and_convicts_nobody_of_what_is_not
 
 def test_show_of_a_system_prints_links_contract_and_variants(dtx: Dtx) -> None:
     out = dtx("show", "saga").out
-    for expected in ("orders -> ", "atomic", "Variants", "crash points"):
+    for expected in ("[orders] ─┬──> (orders-db)", "atomic", "Variants", "crash points"):
         assert expected in out
     document = json.loads(dtx("show", "saga", "--json").out)
     assert "orders->payments" in document["links"]
