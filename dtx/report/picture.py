@@ -30,6 +30,7 @@ from dtx.report.wording import clean, milliseconds, seconds
 
 CLEANING_UP = "interrupted; cleaning up (SIGKILL is safe too: the reaper cleans up then)"
 _FEWEST_ROWS = 2
+_WIDE = 72
 
 
 class Picture:
@@ -97,7 +98,7 @@ class Picture:
             yield schedule_bar(plan.schedule, self._main_at_s(), width)
             yield self._latencies(plan, width, is_ascii=is_ascii)
         if self._tick is not None:
-            yield _one_line(_counts(self._tick))
+            yield _one_line(_counts(self._tick, "   " if width >= _WIDE else "  "))
 
     def _foot(self) -> Iterator[Text]:
         if self._tick is not None and self._tick.waiting_for:
@@ -171,11 +172,13 @@ def _one_line(text: Text) -> Text:
     return text
 
 
-def _counts(tick: Ticked) -> Text:
-    return Text.assemble(
-        f"{tick.submitted:,} submitted   ",
-        (f"{tick.ok:,} ok", colours.GOOD),
-        f"   {tick.fail:,} refused   ",
-        (f"{tick.info:,} unknown", colours.UNSURE if tick.info else ""),
-        f"   {tick.in_flight:,} under way",
+def _counts(tick: Ticked, gap: str) -> Text:
+    return Text(gap).join(
+        (
+            Text(f"{tick.submitted:,} submitted"),
+            Text(f"{tick.ok:,} ok", style=colours.GOOD),
+            Text(f"{tick.fail:,} refused"),
+            Text(f"{tick.info:,} unknown", style=colours.UNSURE if tick.info else ""),
+            Text(f"{tick.in_flight:,} under way"),
+        )
     )

@@ -90,24 +90,28 @@ def _reasons(verdict: Verdict) -> Iterator[RenderableType]:
         yield Padding(Text(clean(reason), style=colours.of_status(Status.UNKNOWN)), (0, 0, 0, 2))
 
 
-def _counts(verdict: Verdict) -> Iterator[Text]:
+def _counts(verdict: Verdict) -> Iterator[Padding]:
     counts = verdict.counts
     undone = f"; {counts.compensated:,} begun and undone again" if counts.compensated else ""
-    yield Text(
-        f"  {count(counts.submitted, 'transaction')} submitted: {counts.ok:,} ok, "
+    yield _indented(
+        f"{count(counts.submitted, 'transaction')} submitted: {counts.ok:,} ok, "
         f"{counts.fail:,} refused, {counts.info:,} unknown{undone}"
     )
     for words, number in counts.info_reasons.items():
-        yield Text(f"  {number:,} unknown: {clean(words)}")
+        yield _indented(f"{number:,} unknown: {clean(words)}")
     closed = counts.info_committed + counts.info_absent + counts.info_partial
     if closed:
         partial = f", {counts.info_partial:,} partial" if counts.info_partial else ""
-        yield Text(
-            f"  unknown, by the participants' rows: {counts.info_committed:,} committed, "
+        yield _indented(
+            f"unknown, by the participants' rows: {counts.info_committed:,} committed, "
             f"{counts.info_absent:,} left no effect{partial}"
         )
     elif counts.info:
-        yield Text("  what became of the unknown ones was not read")
+        yield _indented("what became of the unknown ones was not read")
+
+
+def _indented(words: str) -> Padding:
+    return Padding(Text(words), (0, 0, 0, 2))
 
 
 def _quiet(plan: Plan, verdict: Verdict) -> str:

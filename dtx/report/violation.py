@@ -73,10 +73,10 @@ def _begin_s(story: Sequence[StoryLine]) -> float:
 
 def _finding(finding: Finding, *, is_repeated: bool) -> Iterator[Text | Padding]:
     """Yield one conviction; evidence that was just shown is not shown again."""
-    line = Text("  ")
+    line = Text()
     line.append(finding.checker, style=colours.of_status(Status.VIOLATED))
     line.append(f"  {clean(finding.claim)}")
-    yield line
+    yield Padding(line, (0, 0, 0, 2))
     yield Padding(Text(clean(finding.summary)), (0, 0, 0, 4))
     if not is_repeated and any(row not in finding.summary for row in finding.evidence):
         yield from _evidence(finding)
