@@ -89,6 +89,8 @@ def _progress(under_way: Sequence[Progress]) -> Table:
         "stand in the end",
         right=(1, 2, 3, 4, 5),
     )
+    # Of a narrow terminal the names take a second line; the numbers are never cut.
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
     shown = under_way if len(under_way) <= _ROWS else under_way[: _ROWS - 1]
     for progress in shown:
         table.add_row(*_cells(clean(", ".join(progress.applied)) or "nothing yet", [progress]))
@@ -97,10 +99,10 @@ def _progress(under_way: Sequence[Progress]) -> Table:
     return table
 
 
-def _cells(name: str, group: Sequence[Progress]) -> tuple[str, ...]:
+def _cells(name: str, group: Sequence[Progress]) -> tuple[RenderableType, ...]:
     ended = (sum(progress.ended.get(key, 0) for progress in group) for key in _ENDED)
     return (
-        f"  {name}",
+        Padding(Text(name), (0, 0, 0, 2)),
         f"{sum(progress.transactions for progress in group):,}",
         *(f"{number:,}" for number in ended),
         f"{sum(progress.committed for progress in group):,}",
