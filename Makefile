@@ -48,8 +48,13 @@ test: dev ## All tests, on real servers; makes a Docker engine ready where it ma
 test-fast: dev ## Unit and property tests only: no servers
 	$(BIN)/pytest tests/unit tests/property
 
-bench: dev ## All benchmarks; each prints a ratio to a stated limit
-	@for b in bench/bench_*.py; do echo "== $$b"; $(BIN)/python $$b; done
+$(VENV)/.bench: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
+	@touch $@
+
+bench: $(VENV)/.bench ## All benchmarks (about five minutes), each beside a limit or a peer, and one table of them
+	scripts/prepare-docker $(BIN)/dtx
+	$(BIN)/python bench $(ARGS)
 
 clean: ## Remove the environment and the caches of the tools
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,22 +1,25 @@
-"""How fast a run is judged, and how that grows: `python bench/bench_check.py [TRANSACTIONS ...]`.
+"""How fast a run is judged, and how that grows, from memory: three participants, faults, a few violations.
 
-Each size is a run with three participants, three effect rows for each transaction, four log lines for each,
-one fault window, a reader with one read for five transactions, and a few violations, judged from memory. Prints time, peak memory of the judging alone, and the
-growth between sizes (1.0 is linear).
+Each size has three effect rows and four log lines for each transaction, one fault window, ten violations, and a
+reader with a read for five transactions. An operation is an entry of the clients' history: a transaction has two.
 """
 
 import math
-import sys
+import statistics
 import time
 import tracemalloc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from sys import path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+path.insert(0, str(Path(__file__).parent.parent))
+
+import figures
+from figures import Figure
 
 from dtx.core.history import Answer, Outcome, Read
 from dtx.core.observation import Effect
 from dtx.core.schedule import Proof
-from dtx.core.verdict import Verdict
 from tests.support.histories import (
     HELD_LINK,
     INVENTORY,
@@ -28,11 +31,20 @@ from tests.support.histories import (
     mono,
 )
 
-DEFAULT_SIZES = (10_000, 100_000)
+OPERATIONS = (10_000, 100_000, 1_000_000)
+MEMORY_OF = 100_000
+"""Tracing memory slows a run down by far: it is done for one size."""
+
 LINES_PER_TRANSACTION = 4
 VIOLATIONS = 10
 TRANSACTIONS_PER_READ = 5
 """50 transactions and 10 reads a second."""
+
+LIMIT_S = 50e-6
+"""For an operation: a second for 10,000 transactions."""
+
+GROWTH_GOAL = 1.2
+"""Exponent: 1 is linear."""
 
 
 def build(transactions: int) -> RunBuilder:
@@ -82,32 +94,60 @@ def listen(run: RunBuilder, *, reads: int) -> None:
         run.history.append(Read(at_ns=at_ns, reader=SUMS, began_ns=at_ns, answers=answers))
 
 
-def measure(run: RunBuilder) -> tuple[float, float, Verdict]:
-    """Return seconds, peak MB and the verdict; memory in a run of its own, since tracing slows."""
+def judged_s(run: RunBuilder) -> float:
+    """Return the processor time of judging: one thread, and no matter who else works here."""
     run.entries()
-    began = time.perf_counter()
-    verdict = run.judge()
-    took_s = time.perf_counter() - began
+    began = time.process_time()
+    run.judge()
+    return time.process_time() - began
+
+
+def peak_mb(run: RunBuilder) -> float:
+    """Return the memory that judging takes on top of the run itself."""
     tracemalloc.start()
     run.judge()
-    peak_mb = tracemalloc.get_traced_memory()[1] / 1e6
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return took_s, peak_mb, verdict
+    return peak / 1e6
 
 
-def main() -> None:
-    """Measure every size."""
-    sizes = [int(text) for text in sys.argv[1:]] or list(DEFAULT_SIZES)
-    before: tuple[int, float] | None = None
-    print(f"{'transactions':>12} {'seconds':>8} {'peak MB':>8} {'growth':>7}  verdict")
-    for size in sizes:
-        took_s, peak_mb, verdict = measure(build(size))
-        growth = ""
-        if before is not None:
-            growth = f"{math.log(took_s / before[1]) / math.log(size / before[0]):.2f}"
-        print(f"{size:>12} {took_s:>8.2f} {peak_mb:>8.0f} {growth:>7}  {verdict.status.value}")
-        before = size, took_s
+def growth(sizes: Sequence[int], times_s: Sequence[float]) -> float:
+    """Return the exponent of the power law that fits best: the slope of log(time) over log(size)."""
+    x, y = [math.log(size) for size in sizes], [math.log(time_s) for time_s in times_s]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    covariance = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return covariance / sum((a - mean_x) ** 2 for a in x)
+
+
+def measure() -> Iterator[Figure]:
+    times_s: list[float] = []
+    for operations in OPERATIONS:
+        run = build(operations // 2)
+        repetitions = 1 if operations == max(OPERATIONS) else 3
+        values = [judged_s(run) for _ in range(repetitions)]
+        times_s.append(min(values))
+        yield Figure(
+            what=f"checkers, {operations} operations",
+            values=values,
+            unit="s",
+            peer="50 us each",
+            peer_values=[operations * LIMIT_S],
+            goal="1 x",
+            is_met=statistics.median(values) <= operations * LIMIT_S,
+        )
+        if operations == MEMORY_OF:
+            print(f"   memory of judging {operations} operations: {peak_mb(run):.0f} MB")
+    exponent = growth(OPERATIONS, times_s)
+    yield Figure(
+        what="checkers, growth",
+        values=[exponent],
+        unit="",
+        peer="linear",
+        peer_values=[1.0],
+        goal=f"at most {GROWTH_GOAL}",
+        is_met=exponent <= GROWTH_GOAL,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    figures.main(measure, __doc__)
