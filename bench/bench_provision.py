@@ -25,6 +25,8 @@ from pathlib import Path
 import figures
 import psycopg
 import requests
+from dtx.targets.cluster import DATABASE, INITIALISE, USER
+from dtx.targets.docker.cluster import initialised_image
 from figures import Figure
 
 from dtx.config.find import find_system
@@ -34,8 +36,6 @@ from dtx.core.errors import DtxError
 from dtx.core.history import Invoked
 from dtx.core.run_folder import RunFolder
 from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
-from dtx.targets.cluster import DATABASE, INITIALISE, USER
-from dtx.targets.docker.cluster import initialised_image
 from dtx.targets.docker.engine import connect
 from dtx.targets.docker.images import POSTGRES, TOXIPROXY, resolve_image
 from dtx.targets.local.postgres_binaries import find_postgres, initialised_cluster

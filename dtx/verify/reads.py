@@ -159,7 +159,8 @@ class _Walk:
         doomed = set[str]().union(*(view.doomed for view in views))
         marked = {tx for answer in read.answers for tx in answer.pending}
         for anomaly, found in ((Anomaly.DIRTY, doomed), (Anomaly.UNMARKED, doomed - marked)):
-            new = found - shown[anomaly].first.keys()
+            # Not by a difference of sets, which copies all that was ever shown, for every read.
+            new = [tx for tx in found if tx not in shown[anomaly].first]
             shown[anomaly].add(bool(found), (self._dirty(read, tx, marked) for tx in new))
         if not read.error:
             new_half, self._new_half = self._new_half & self._half.keys(), set()
