@@ -56,13 +56,13 @@ def meaning(reader: ReaderSummary) -> str:
     said: list[str] = []
     if reader.dirty:
         marked = "" if reader.unmarked else ", each marked as not final"
-        said.append(f"{_of(reader.dirty, reader)} held what was taken back later{marked}")
+        said.append(f"{_of(reader.dirty, _begun(reader))} held what was taken back later{marked}")
     if reader.fractured:
-        said.append(f"{_of(reader.fractured, reader)} saw a transaction in one place only")
+        said.append(f"{_of(reader.fractured, reader.reads)} saw a transaction in one place only")
     if reader.went_back:
-        said.append(f"{_of(reader.went_back, reader)} missed what had been seen before")
+        said.append(f"{_of(reader.went_back, _begun(reader))} missed what had been seen before")
     if reader.wrong_sums:
-        said.append(f"{_of(reader.wrong_sums, reader)} did not add up")
+        said.append(f"{_of(reader.wrong_sums, reader.reads)} did not add up")
     if said:
         return f"{'; '.join(said)}."
     if not reader.is_joined:
@@ -71,8 +71,13 @@ def meaning(reader: ReaderSummary) -> str:
     return "Every read saw each transaction wholly or not at all."
 
 
-def _of(number: int, reader: ReaderSummary) -> str:
-    return f"{number:,} of {count(reader.reads + reader.failed, 'read')}"
+def _of(number: int, reads: int) -> str:
+    return f"{number:,} of {count(reads, 'read')}"
+
+
+def _begun(reader: ReaderSummary) -> int:
+    # A read that failed half-way may show what is dirty, but never what is fractured, and has no sum.
+    return reader.reads + reader.failed
 
 
 def _reads(reader: ReaderSummary) -> str:
@@ -87,15 +92,15 @@ def _table(reader: ReaderSummary) -> Table:
     table = bare_table("  anomaly", "reads", "share", "transactions", "", right=(1, 2, 3))
     marked = f"{reader.dirty - reader.unmarked:,} marked as pending" if reader.dirty else ""
     rows = (
-        ("dirty", reader.dirty, reader.dirty_transactions, marked),
-        ("fractured", reader.fractured, reader.fractured_transactions, ""),
-        ("went back", reader.went_back, reader.went_back_transactions, ""),
+        ("dirty", reader.dirty, _begun(reader), reader.dirty_transactions, marked),
+        ("fractured", reader.fractured, reader.reads, reader.fractured_transactions, ""),
+        ("went back", reader.went_back, _begun(reader), reader.went_back_transactions, ""),
     )
-    for name, reads, transactions, note in rows if reader.is_joined else ():
+    for name, reads, among, transactions, note in rows if reader.is_joined else ():
         table.add_row(
             f"    {name}",
             f"{reads:,}",
-            _share(reads, reader),
+            _share(reads, among),
             f"{transactions:,}",
             Text(note, style=colours.QUIET),
         )
@@ -104,16 +109,15 @@ def _table(reader: ReaderSummary) -> Table:
         table.add_row(
             "    wrong sums",
             f"{reader.wrong_sums:,}",
-            _share(reader.wrong_sums, reader),
+            _share(reader.wrong_sums, reader.reads),
             "",
             Text(note, style=colours.QUIET),
         )
     return table
 
 
-def _share(reads: int, reader: ReaderSummary) -> str:
-    # A read that failed half-way may show something too.
-    return f"{100 * reads / (reader.reads + reader.failed):.1f} %"
+def _share(reads: int, among: int) -> str:
+    return f"{100 * reads / among:.1f} %"
 
 
 def _range(reader: ReaderSummary) -> str:
