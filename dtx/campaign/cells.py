@@ -1,7 +1,7 @@
 """Runs cells one after another, in an environment for each system that is reset between them."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class CampaignSettings:
         runtime: auto, docker or local.
         out: the folder below which the cells' run folders are made.
         is_fresh: bring up a new environment for every cell instead of resetting one.
-        options: workload and options of the systems.
+        options: the systems' own options.
     """
 
     rate: float = 50.0
@@ -33,7 +33,7 @@ class CampaignSettings:
     runtime: RuntimeName = RuntimeName.AUTO
     out: Path = Path(".dtx/runs")
     is_fresh: bool = False
-    options: Selection = field(default_factory=Selection)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_cells(
@@ -46,7 +46,7 @@ def run_cells(
         UsageError, ConfigError: a system does not exist or its file is wrong.
     """
     number = itertools.count(1)
-    for _, group in itertools.groupby(cells, key=lambda cell: (cell.system, cell.variant)):
+    for _, group in itertools.groupby(cells, key=lambda cell: cell.subject):
         waiting = list(group)
         while waiting:
             yield from _in_one_session(waiting, settings, number)
@@ -56,11 +56,7 @@ def cell_settings(cell: Cell, settings: CampaignSettings) -> ExperimentSettings:
     """Return the experiment of a cell."""
     return ExperimentSettings(
         system=cell.system,
-        selection=Selection(
-            workload=settings.options.workload,
-            options=settings.options.options,
-            variant=cell.variant,
-        ),
+        selection=Selection(workload=cell.workload, options=settings.options, variant=cell.variant),
         faults=(cell.fault,),
         seed=cell.seed,
         rate=settings.rate,

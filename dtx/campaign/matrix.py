@@ -1,5 +1,6 @@
 """`dtx matrix`: systems x faults x seeds, one row for each system under each fault."""
 
+import itertools
 import statistics
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dtx.core.campaign import (
     MatrixFinished,
     MatrixRow,
     Skipped,
+    Subject,
 )
 from dtx.core.errors import UnfitError
 from dtx.core.exit_codes import ExitCode, worst
@@ -25,9 +27,13 @@ from dtx.targets.provision import RuntimeChoice, RuntimeName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixSettings:
-    """Which cells: every system under every fault with every seed from `first_seed` on."""
+    """Which cells: every system with every workload under every fault with every seed from `first_seed` on.
+
+    A workload that is None is the base, or the one that the variant belongs to.
+    """
 
     systems: tuple[str, ...]
+    workloads: tuple[str | None, ...] = (None,)
     faults: tuple[str, ...]
     seeds: int
     first_seed: int = 1
@@ -64,59 +70,59 @@ def matrix_cells(settings: MatrixSettings) -> tuple[tuple[Cell, ...], tuple[Skip
     """
     cells: list[Cell] = []
     skipped: list[Skipped] = []
-    for name in settings.systems:
-        first = Cell(system=name, variant=settings.variant, fault="none", seed=0)
-        system = resolve_system(cell_settings(first, settings.campaign))
+    for name, workload in itertools.product(settings.systems, settings.workloads):
+        wanted = Subject(system=name, workload=workload, variant=settings.variant)
+        system = resolve_system(cell_settings(wanted.cell("none", 0), settings.campaign))
+        subject = Subject(system=name, workload=system.workload, variant=settings.variant)
         for written in settings.faults:
             try:
-                of_fault = _cells(settings, name, expand([written], system))
+                of_fault = _cells(settings, subject, expand([written], system))
                 check_faults(of_fault, settings.campaign)
             except UnfitError as error:
                 skipped.append(
                     Skipped(
-                        system=name, variant=settings.variant, fault=written, reason=error.message
+                        system=subject.system,
+                        workload=subject.workload,
+                        variant=subject.variant,
+                        fault=written,
+                        reason=error.message,
                     )
                 )
             else:
                 cells += of_fault
-    return tuple(dict.fromkeys(cells)), tuple(skipped)
+    return tuple(dict.fromkeys(cells)), tuple(dict.fromkeys(skipped))
 
 
-def _cells(settings: MatrixSettings, system: str, faults: Sequence[str]) -> list[Cell]:
+def _cells(settings: MatrixSettings, subject: Subject, faults: Sequence[str]) -> list[Cell]:
     seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
-    return [
-        Cell(system=system, variant=settings.variant, fault=fault, seed=seed)
-        for fault in faults
-        for seed in seeds
-    ]
+    return [subject.cell(fault, seed) for fault in faults for seed in seeds]
 
 
 def check_faults(cells: Iterable[Cell], campaign: CampaignSettings) -> None:
     """Plan one cell of every fault, so that a wrong text is an error before anything starts."""
     nowhere = RuntimeChoice(name=RuntimeName.LOCAL, reason="planning only")
-    for cell in {(c.system, c.variant, c.fault): c for c in cells}.values():
+    for cell in {(c.subject, c.fault): c for c in cells}.values():
         settings = cell_settings(cell, campaign)
         plan_for(settings, resolve_system(settings), nowhere)
 
 
 def matrix_rows(results: Sequence[CellResult]) -> tuple[MatrixRow, ...]:
-    """Return one row for each system, variant and fault, in order of appearance."""
-    groups: dict[tuple[str, str | None, str], list[CellResult]] = {}
+    """Return one row for each subject and fault, in order of appearance."""
+    groups: dict[tuple[object, str], list[CellResult]] = {}
     for result in results:
-        cell = result.cell
-        groups.setdefault((cell.system, cell.variant, cell.fault), []).append(result)
-    return tuple(_row(key, group) for key, group in groups.items())
+        groups.setdefault((result.cell.subject, result.cell.fault), []).append(result)
+    return tuple(_row(group[0].cell, group) for group in groups.values())
 
 
-def _row(key: tuple[str, str | None, str], group: Sequence[CellResult]) -> MatrixRow:
+def _row(cell: Cell, group: Sequence[CellResult]) -> MatrixRow:
     def count(status: Status | None) -> int:
         return sum(result.status is status for result in group)
 
-    system, variant, fault = key
     return MatrixRow(
-        system=system,
-        variant=variant,
-        fault=fault,
+        system=cell.system,
+        workload=cell.workload,
+        variant=cell.variant,
+        fault=cell.fault,
         cells=len(group),
         landed=sum(result.has_landed for result in group),
         holds=count(Status.HOLDS),

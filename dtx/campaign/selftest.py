@@ -2,15 +2,15 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from dtx.campaign.cells import CampaignSettings, run_cells
 from dtx.campaign.expand import expand
 from dtx.campaign.matrix import check_faults
 from dtx.config.find import find_system
-from dtx.config.loader import load_system
-from dtx.config.model import System
+from dtx.config.loader import declared, load_system
+from dtx.config.model import Selection, System, Variant
 from dtx.config.place import did_you_mean
 from dtx.core.campaign import (
     CampaignEvent,
@@ -20,6 +20,7 @@ from dtx.core.campaign import (
     CellResult,
     SelftestFinished,
     SelftestRow,
+    Subject,
 )
 from dtx.core.errors import UnfitError, UsageError
 from dtx.core.exit_codes import ExitCode, worst
@@ -41,12 +42,13 @@ REFERENCE_FAULTS = (NONE, "partition", "lose-reply", "kill", "crash-at:each")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelftestSettings:
-    """Which systems and variants (all if empty), and how many seeds for each.
+    """Which systems, workloads and variants (all if empty), and how many seeds for each.
 
     `calm_seeds` is how many of them are run under `none` where that must hold: nothing depends on luck there.
     """
 
     systems: tuple[str, ...]
+    workloads: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     seeds: int = 10
     first_seed: int = 1
@@ -55,14 +57,11 @@ class SelftestSettings:
     campaign: CampaignSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Subject, frozen=True, kw_only=True):
     """A variant (or the reference) under a fault, and the checkers that must convict it."""
 
-    system: str
-    variant: str | None
     fault: str
-    breaks: tuple[str, ...]
+    breaks: tuple[str, ...] = ()
 
 
 def run_selftest(settings: SelftestSettings) -> Generator[CampaignEvent, None, None]:
@@ -72,7 +71,7 @@ def run_selftest(settings: SelftestSettings) -> Generator[CampaignEvent, None, N
         DtxError: a system or variant does not exist, or the runtime can't be used.
     """
     expectations = _expectations(settings)
-    cells = tuple(cell for one in expectations for cell in selftest_cells(one, settings))
+    cells = expected_cells(settings)
     check_faults(cells, settings.campaign)
     yield CampaignStarted(cells=cells)
     results: list[CellResult] = []
@@ -86,30 +85,56 @@ def run_selftest(settings: SelftestSettings) -> Generator[CampaignEvent, None, N
     )
 
 
+def expected_cells(settings: SelftestSettings) -> tuple[Cell, ...]:
+    """Return all cells, those of one subject together.
+
+    Raises:
+        DtxError: a system, workload or variant does not exist.
+    """
+    return tuple(cell for one in _expectations(settings) for cell in selftest_cells(one, settings))
+
+
 def _expectations(settings: SelftestSettings) -> list[Expectation]:
     found: list[Expectation] = []
-    known: set[str] = set()
+    known: dict[str, None] = {}
     for name in settings.systems:
-        system = load_system(find_system(name))
-        known |= set(system.variants)
-        for variant in system.variants.values():
-            if settings.variants and variant.name not in settings.variants:
-                continue
-            if NONE not in variant.exposed_by:
-                found.append(Expectation(name, variant.name, NONE, ()))
-            found += [
-                Expectation(name, variant.name, fault, variant.breaks)
-                for fault in variant.exposed_by
-            ]
+        offers = declared(find_system(name)).offers
+        workloads = _workloads(name, settings.workloads or (None, *offers.workloads))
+        mine = [v for v in offers.variants.values() if v.workload in workloads]
+        known |= dict.fromkeys(variant.name for variant in mine)
+        for variant in mine:
+            if not settings.variants or variant.name in settings.variants:
+                found += _of_variant(name, variant)
         if settings.has_references and not settings.variants:
-            found += [Expectation(name, None, fault, ()) for fault in reference_faults(system)]
-    missing = sorted(set(settings.variants) - known)
+            found += [one for system in workloads.values() for one in _of_reference(name, system)]
+    missing = sorted(set(settings.variants) - known.keys())
     if missing:
         raise UsageError(
             f"no variant {', '.join(missing)} in {', '.join(settings.systems)}",
             hint=did_you_mean(missing[0], known) or f"there are: {', '.join(sorted(known))}",
         )
     return found
+
+
+def _workloads(name: str, chosen: Sequence[str | None]) -> dict[str | None, System]:
+    """Return the system with each of the workloads, None for the base."""
+    systems = [load_system(find_system(name), Selection(workload=each)) for each in chosen]
+    return {system.workload: system for system in systems}
+
+
+def _of_variant(system: str, variant: Variant) -> Iterator[Expectation]:
+    workload, name = variant.workload, variant.name
+    if NONE not in variant.exposed_by:
+        yield Expectation(system=system, workload=workload, variant=name, fault=NONE)
+    for fault in variant.exposed_by:
+        yield Expectation(
+            system=system, workload=workload, variant=name, fault=fault, breaks=variant.breaks
+        )
+
+
+def _of_reference(name: str, system: System) -> Iterator[Expectation]:
+    for fault in reference_faults(system):
+        yield Expectation(system=name, workload=system.workload, fault=fault)
 
 
 def reference_faults(system: System) -> tuple[str, ...]:
@@ -128,10 +153,8 @@ def selftest_cells(one: Expectation, settings: SelftestSettings) -> list[Cell]:
         count = min(settings.calm_seeds, settings.seeds)
     elif one.variant is None and one.fault.startswith(CRASH):
         count = max(1, settings.seeds // SEEDS_FOR_EACH_POINT_OF)
-    return [
-        Cell(system=one.system, variant=one.variant, fault=one.fault, seed=seed)
-        for seed in range(settings.first_seed, settings.first_seed + count)
-    ]
+    seeds = range(settings.first_seed, settings.first_seed + count)
+    return [one.cell(one.fault, seed) for seed in seeds]
 
 
 def selftest_row(one: Expectation, results: Sequence[CellResult]) -> SelftestRow:
@@ -140,11 +163,7 @@ def selftest_row(one: Expectation, results: Sequence[CellResult]) -> SelftestRow
     A variant must be convicted by exactly its checkers wherever the fault landed; a variant without its fault
     must hold every time; a reference may be unknown now and then, and must never be accused.
     """
-    mine = [
-        r
-        for r in results
-        if (r.cell.system, r.cell.variant, r.cell.fault) == (one.system, one.variant, one.fault)
-    ]
+    mine = [r for r in results if (r.cell.subject, r.cell.fault) == (one.subject, one.fault)]
     accused = any(r.status is Status.VIOLATED for r in mine)
     if one.breaks:
         counted = [r for r in mine if r.has_landed]
@@ -155,6 +174,7 @@ def selftest_row(one: Expectation, results: Sequence[CellResult]) -> SelftestRow
         is_passed = bool(mine) and not accused and (one.variant is None or len(good) == len(mine))
     return SelftestRow(
         system=one.system,
+        workload=one.workload,
         variant=one.variant,
         fault=one.fault,
         expected=tuple(sorted(one.breaks)),

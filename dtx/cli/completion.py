@@ -56,8 +56,13 @@ def faults(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 
 @_never_raises
 def variants(ctx: typer.Context, incomplete: str) -> Iterable[str]:
-    """The variants of the systems that were named, else of all built-in ones."""
-    return (name for declared in _declared(ctx) for name in declared.offers.variants)
+    """The variants of the systems that were named, else of all built-in ones; only those that fit the workload."""
+    workloads = _workloads_given(ctx)
+    for offers in (declared.offers for declared in _declared(ctx)):
+        overlays = [offers.overlay(workload) for workload in workloads]
+        for name, variant in offers.variants.items():
+            if not overlays or any(variant.fits(overlay) for overlay in overlays):
+                yield name
 
 
 @_never_raises
@@ -119,17 +124,25 @@ def _declared(ctx: typer.Context) -> "Sequence[Declared]":
 
 
 def _scopes(ctx: typer.Context) -> Iterable[str]:
-    for system in map(_loaded, _named(ctx)):
+    for name in _named(ctx):
+        system = _loaded(name, ctx)
         yield from (link.name for link in system.links)
         yield from system.nodes
     yield from _AGGREGATES
 
 
-def _loaded(name: str) -> "System":
+def _loaded(name: str, ctx: typer.Context) -> "System":
     from dtx.config.find import find_system  # noqa: PLC0415 (start time)
     from dtx.config.loader import load_system  # noqa: PLC0415
+    from dtx.config.model import Selection  # noqa: PLC0415
 
-    return load_system(find_system(name))
+    workload = next(iter(_workloads_given(ctx)), None)
+    return load_system(find_system(name), Selection(workload=workload))
+
+
+def _workloads_given(ctx: typer.Context) -> Sequence[str]:
+    given = ctx.params.get("workload") or ()
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _own_systems(incomplete: str) -> Iterable[str]:

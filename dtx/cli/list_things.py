@@ -6,33 +6,50 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dtx.cli import completion
 from dtx.cli.invocation import RUNS, invocation_of
 from dtx.cli.run_names import run_names
+from dtx.core.errors import UsageError
 from dtx.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from dtx.cli.output import Output
+    from dtx.config.offers import Offers
 
 Kind = Literal["systems", "faults", "variants", "checkers", "runs", "workloads", "held"]
+OF_A_SYSTEM = ("variants", "workloads")
 Row = dict[str, object]
 
 
 def list_things(
     context: typer.Context,
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    system: Annotated[
+        str | None,
+        typer.Argument(
+            help="Whose variants or workloads; of all built-in systems if none is named.",
+            autocompletion=completion.systems,
+        ),
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option(help="Folder below which run folders are.")] = RUNS,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
     ] = False,
 ) -> ExitCode:
     """List systems, faults, variants, checkers, runs, workloads, or environments that are held open."""
+    if system is not None and kind not in OF_A_SYSTEM:
+        raise UsageError(
+            f"dtx list {kind}: one word too many: {system!r}",
+            hint=f"only {' and '.join(OF_A_SYSTEM)} are those of a system",
+        )
     listings: dict[Kind, Callable[[], Iterator[Row]]] = {
         "systems": _systems,
         "faults": _faults,
-        "variants": _variants,
+        "variants": lambda: _variants(system),
         "checkers": _checkers,
         "runs": lambda: _runs(out),
-        "workloads": _workloads,
+        "workloads": lambda: _workloads(system),
         "held": _held,
     }
     output = invocation_of(context).output
@@ -58,8 +75,6 @@ def _print(output: "Output", kind: Kind, rows: Sequence[Row]) -> None:
             output.result.print(line, soft_wrap=True)
     else:
         output.result.print(listing(columns, cells))
-    if kind == "variants":
-        output.progress.print("variants of a system of your own: `dtx show PATH`")
 
 
 def _words(value: object) -> str:
@@ -93,14 +108,20 @@ def _faults() -> Iterator[Row]:
         yield {"name": f"{name}{shape}" if argument else name, "what": summary, "ARG": argument}
 
 
-def _variants() -> Iterator[Row]:
+def _offers(system: str | None) -> "Iterator[tuple[str, Offers]]":
     from dtx.config.find import builtin_systems, find_system  # noqa: PLC0415 (start time)
     from dtx.config.loader import declared  # noqa: PLC0415
 
-    for system in builtin_systems():
-        for variant in declared(find_system(system)).offers.variants.values():
+    for name in (system,) if system is not None else builtin_systems():
+        yield name, declared(find_system(name)).offers
+
+
+def _variants(system: str | None) -> Iterator[Row]:
+    for name, offers in _offers(system):
+        for variant in offers.variants.values():
             yield {
-                "system": system,
+                "system": name,
+                "workload": variant.workload or offers.base,
                 "name": variant.name,
                 "what": variant.title,
                 "bug": variant.bug,
@@ -109,13 +130,10 @@ def _variants() -> Iterator[Row]:
             }
 
 
-def _workloads() -> Iterator[Row]:
-    from dtx.config.find import builtin_systems, find_system  # noqa: PLC0415 (start time)
-    from dtx.config.loader import declared  # noqa: PLC0415
-
-    for system in builtin_systems():
-        for name in declared(find_system(system)).offers.workloads:
-            yield {"system": system, "name": name}
+def _workloads(system: str | None) -> Iterator[Row]:
+    for name, offers in _offers(system):
+        for workload in offers.workloads.values():
+            yield {"system": name, "name": workload.name, "what": workload.title}
 
 
 def _held() -> Iterator[Row]:

@@ -28,6 +28,13 @@ def matrix(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each system under each fault.")] = 3,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
+    workload: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A workload of the systems; repeatable, each a row. Default: the base.",
+            autocompletion=completion.workloads,
+        ),
+    ] = None,
     variant: Annotated[
         str | None,
         typer.Option(help="A variant of the systems.", autocompletion=completion.variants),
@@ -56,6 +63,7 @@ def matrix(
     output = invocation_of(context).output
     settings = MatrixSettings(
         systems=tuple(systems or builtin_systems()),
+        workloads=tuple(workload or (None,)),
         faults=tuple(fault or ("none", "partition")),
         seeds=seeds,
         first_seed=first_seed,

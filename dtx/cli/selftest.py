@@ -19,6 +19,13 @@ def selftest(
         ),
     ] = None,
     *,
+    workload: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this workload, with its variants and its reference; repeatable.",
+            autocompletion=completion.workloads,
+        ),
+    ] = None,
     variant: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,6 +60,7 @@ def selftest(
     output = invocation_of(context).output
     settings = SelftestSettings(
         systems=tuple(systems or builtin_systems()),
+        workloads=tuple(workload or ()),
         variants=tuple(variant or ()),
         seeds=seeds,
         first_seed=first_seed,

@@ -280,6 +280,10 @@ class Variant:
     breaks: tuple[str, ...]
     exposed_by: tuple[str, ...]
 
+    def fits(self, workload: str | None) -> bool:
+        """Return whether it can be chosen with the workload, None for the base."""
+        return not self.is_bound or self.workload == workload
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:

@@ -89,14 +89,17 @@ def parse_heading(top: Table) -> Heading:
 
 
 def _workloads(top: Table, heading: Heading) -> Iterator[tuple[str, Workload]]:
-    if heading.workload:
+    section = dict(top.section("workloads").named())
+    if heading.workload and heading.workload not in section:
         yield heading.workload, Workload(name=heading.workload, title=heading.title)
-    for name, value in top.section("workloads").named():
-        if name == heading.workload:
-            raise value.place.error("[system] gives this name to the base")
+    for name, value in section.items():
         table = value.table()
         title = table.get("title")
-        _check_overlay(table)
+        if name == heading.workload:
+            with table:  # the base as it is: nothing else may stand here
+                pass
+        else:
+            _check_overlay(table)
         yield name, Workload(name=name, title=title.text() if title else "")
 
 

@@ -27,7 +27,7 @@ def complete(tables: Mapping[str, Any], selection: Selection, *, source: str) ->
     workload = offers.overlay(selection.workload)
     if selection.variant is not None:
         variant = offers.variants[selection.variant]
-        if variant.is_bound and selection.workload is not None and workload != variant.workload:
+        if selection.workload is not None and not variant.fits(workload):
             raise _elsewhere(variant, offers, place)
         workload = variant.workload if variant.is_bound else workload
     return replace(selection, workload=workload)

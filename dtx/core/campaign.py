@@ -6,19 +6,46 @@ from dtx.core.exit_codes import ExitCode
 from dtx.core.verdict import Status
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One experiment of a campaign."""
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What is tried: a system, with another workload than its base if one is named, or broken on purpose."""
 
     system: str
-    variant: str | None
+    workload: str | None = None
+    variant: str | None = None
+
+    @property
+    def subject(self) -> tuple[str, str | None, str | None]:
+        """The three, to group by."""
+        return self.system, self.workload, self.variant
+
+    @property
+    def subject_name(self) -> str:
+        """The three in words: `saga`, `saga credit`, `saga transfer/claims-isolation`."""
+        workload = f" {self.workload}" if self.workload else ""
+        variant = f"/{self.variant}" if self.variant else ""
+        return f"{self.system}{workload}{variant}"
+
+    def cell(self, fault: str, seed: int) -> "Cell":
+        """Return one experiment with it."""
+        return Cell(
+            system=self.system,
+            workload=self.workload,
+            variant=self.variant,
+            fault=fault,
+            seed=seed,
+        )
+
+
+class Cell(Subject, frozen=True, kw_only=True):
+    """One experiment of a campaign."""
+
     fault: str
     seed: int
 
     @property
     def name(self) -> str:
         """The cell in words: `saga/not-idempotent x lose-reply seed 3`."""
-        subject = f"{self.system}/{self.variant}" if self.variant else self.system
-        return f"{subject} x {self.fault} seed {self.seed}"
+        return f"{self.subject_name} x {self.fault} seed {self.seed}"
 
 
 class CellResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,20 +65,16 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
     took_s: float = 0.0
 
 
-class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+class Skipped(Subject, frozen=True, kw_only=True):
     """A fault that a system can't suffer; `reason` says why, in words."""
 
-    system: str
-    variant: str | None
     fault: str
     reason: str
 
 
-class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
+class MatrixRow(Subject, frozen=True, kw_only=True):
     """All seeds of one system under one fault."""
 
-    system: str
-    variant: str | None
     fault: str
     cells: int
     landed: int
@@ -63,15 +86,13 @@ class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
     median_s: float = 0.0
 
 
-class SelftestRow(msgspec.Struct, frozen=True, kw_only=True):
+class SelftestRow(Subject, frozen=True, kw_only=True):
     """A variant or a reference under one fault: what was expected and how often it came.
 
     For a variant under the fault that exposes it `expected` are the checkers that must convict it, and `landed`
     the cells that count. Otherwise nothing may be accused.
     """
 
-    system: str
-    variant: str | None
     fault: str
     expected: tuple[str, ...]
     cells: int

@@ -110,7 +110,7 @@ def plan_schedule(settings: ExperimentSettings) -> Schedule:
 def _check_variants(settings: ExperimentSettings, system: System) -> None:
     """The faults of this workload's variants are parsed with every plan: a typo in them does not wait for a selftest."""
     for variant in system.variants.values():
-        if variant.is_bound and variant.workload != system.workload:
+        if not variant.fits(system.workload):
             continue
         for fault in variant.exposed_by:
             try:

@@ -7,10 +7,7 @@ from rich.text import Text
 from dtx.core.campaign import (
     CellResult,
     MatrixFinished,
-    MatrixRow,
     SelftestFinished,
-    SelftestRow,
-    Skipped,
 )
 from dtx.core.exit_codes import ExitCode
 from dtx.report import colours
@@ -22,7 +19,7 @@ def matrix_table(finished: MatrixFinished) -> RenderableType:
     table = _table("system", "fault", "runs", "landed", "holds", "violated", "unknown", "failed", "median")  # fmt: skip
     for row in finished.rows:
         table.add_row(
-            _subject(row), row.fault, str(row.cells), str(row.landed), str(row.holds),
+            row.subject_name, row.fault, str(row.cells), str(row.landed), str(row.holds),
             _count(row.violated, colours.FAULT), _count(row.unknown, colours.UNSURE),
             _count(row.failed, colours.UNSURE), seconds(row.median_s),
         )  # fmt: skip
@@ -45,16 +42,16 @@ def selftest_table(finished: SelftestFinished) -> RenderableType:
             else Text("MISSED", style=colours.FAULT)
         )
         table.add_row(
-            _subject(row), row.fault, listed(row.expected) or "holds",
+            row.subject_name, row.fault, listed(row.expected) or "holds",
             str(row.cells), str(row.landed), str(row.as_expected), result,
         )  # fmt: skip
     others = [
-        Text(f"{_subject(row)} x {row.fault}: {times} x {clean(words)}", style=colours.UNSURE)
+        Text(f"{row.subject_name} x {row.fault}: {times} x {clean(words)}", style=colours.UNSURE)
         for row in finished.rows
         for words, times in row.others.items()
     ]
-    missed = {(r.system, r.variant, r.fault) for r in finished.rows if not r.is_passed}
-    odd = [r for r in finished.results if (r.cell.system, r.cell.variant, r.cell.fault) in missed]
+    missed = {(r.subject, r.fault) for r in finished.rows if not r.is_passed}
+    odd = [r for r in finished.results if (r.cell.subject, r.cell.fault) in missed]
     return Group(
         table, *others, *_folders(odd), _headline(finished.exit_code, len(finished.results))
     )
@@ -68,17 +65,15 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _subject(row: MatrixRow | SelftestRow | Skipped) -> str:
-    return f"{row.system}/{row.variant}" if row.variant else row.system
-
-
 def _count(number: int, style: str) -> Text:
     return Text(str(number), style=style if number else "")
 
 
 def _skipped(finished: MatrixFinished) -> list[Text]:
     return [
-        Text(f"{_subject(one)} x {one.fault}: skipped: {clean(one.reason)}", style=colours.UNSURE)
+        Text(
+            f"{one.subject_name} x {one.fault}: skipped: {clean(one.reason)}", style=colours.UNSURE
+        )
         for one in finished.skipped
     ]
 

@@ -65,7 +65,8 @@ def system_document(system: System, variant: str | None = None) -> dict[str, Any
             "claims": list(_claims(system.contract)),
             "invariants": [invariant.name for invariant in system.contract.invariants],
         },
-        "workloads": list(system.workloads),
+        "workload": system.workload,
+        "workloads": {name: workload.title for name, workload in system.workloads.items()},
         "options": {
             name: {"default": option.default, "values": list(option.values)}
             for name, option in system.options.items()
@@ -74,6 +75,7 @@ def system_document(system: System, variant: str | None = None) -> dict[str, Any
             name: {
                 "title": variant.title,
                 "bug": variant.bug,
+                "workload": variant.workload,
                 "breaks": list(variant.breaks),
                 "exposed_by": list(variant.exposed_by),
             }
@@ -146,16 +148,18 @@ def _contract(contract: Contract) -> Iterator[RenderableType]:
 def _offers(system: System) -> Iterator[RenderableType]:
     if system.workloads:
         yield _heading("Workloads")
-        yield Text(f"  {', '.join(system.workloads)}")
+        rows = [[f"  {each.name}", clean(each.title)] for each in system.workloads.values()]
+        yield listing(["  name", "what is done"], rows)
     if system.options:
         yield _heading("Options")
         for name, option in system.options.items():
             yield Text(f"  --{name} {'|'.join(option.values)}   (default {option.default})")
-    if system.variants:
+    variants = [each for each in system.variants.values() if each.fits(system.workload)]
+    if variants:
         yield _heading("Variants, broken on purpose")
         rows = [
             [f"  {v.name}", v.bug, ", ".join(v.breaks), ", ".join(v.exposed_by), v.title]
-            for v in system.variants.values()
+            for v in variants
         ]
         yield listing(["  name", "bug", "breaks", "exposed by", "what it does"], rows)
 

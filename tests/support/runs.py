@@ -21,13 +21,14 @@ def settings_for(
     out: Path,
     runtime: RuntimeName,
     variant: str | None = None,
+    workload: str | None = None,
     system: str = "saga",
     duration_s: float = DURATION_S,
     rate: float = 50.0,
 ) -> ExperimentSettings:
     return ExperimentSettings(
         system=system,
-        selection=Selection(variant=variant),
+        selection=Selection(variant=variant, workload=workload),
         faults=(fault,),
         seed=seed,
         duration_s=duration_s,

@@ -1,4 +1,4 @@
-"""The saga with real processes: one PostgreSQL with three databases, and workers started from system.toml."""
+"""The saga with real processes: one PostgreSQL with all databases, and workers started from system.toml."""
 
 import json
 import os
@@ -19,6 +19,7 @@ import psycopg
 
 from dtx.config.loader import load_system
 from dtx.config.model import DatabaseKind, Reference, Selection, System, Worker
+from dtx.core.observation import Shape
 from dtx.targets.local.runtime import LocalRuntime, LocalServer
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.runtime import RunScope
@@ -38,10 +39,11 @@ def until(condition: Callable[[], bool], within_s: float, what: str) -> None:
 
 
 class Databases:
-    """The three databases of the saga in one server."""
+    """The databases of the saga in one server."""
 
     def __init__(self, server: LocalServer, system: System) -> None:
         self.server = server
+        self.system = system
         until(self.answers, 10, f"PostgreSQL answers: {server.last_output()}")
         for database in system.databases.values():
             assert database.schema is not None
@@ -121,11 +123,13 @@ class RunningWorker:
 
 
 class Saga:
-    """A running system; `replies_of` stands between orders and payments where a test cuts."""
+    """A running system; `orders`, `payments`, `inventory` and `place` are for the workload order."""
 
     def __init__(self, databases: Databases, workers: Mapping[str, RunningWorker]) -> None:
         self.databases = databases
         self.workers = workers
+        [coordinator] = [w.name for w in databases.system.workers.values() if w.role]
+        self.coordinator = workers[coordinator]
 
     @property
     def orders(self) -> RunningWorker:
@@ -141,36 +145,42 @@ class Saga:
 
     def place(self, tx: str, *, customer: str = "ann", sku: str = "apple") -> tuple[int, Json]:
         body = {"tx": tx, "customer": customer, "sku": sku, "quantity": 2, "price": 150}
-        return post(f"{self.orders.url}/orders", body)
+        return self.submit("orders", body)
+
+    def submit(self, path: str, body: Json) -> tuple[int, Json]:
+        return post(f"{self.coordinator.url}/{path}", body)
 
     def status(self, tx: str) -> str | None:
-        return get(f"{self.orders.url}/transactions/{tx}")[1].get("status")
+        return get(f"{self.coordinator.url}/transactions/{tx}")[1].get("status")
 
     def wait_ended(self, tx: str, within_s: float = 10) -> str:
-        until(lambda: self.status(tx) in {"CONFIRMED", "REJECTED"}, within_s, f"{tx} ends")
+        open_ = {"PENDING", "UNKNOWN", None}
+        until(lambda: self.status(tx) not in open_, within_s, f"{tx} ends")
         return str(self.status(tx))
 
     def effects(self, tx: str) -> list[tuple[str, str, int]]:
         """Return (step, effect, amount) at all participants, in order of commit."""
         found = []
-        for name in ("orders", "payments", "inventory"):
-            table = {"orders": "order", "payments": "payment"}.get(name, name) + "_effects"
+        for database in self.databases.system.databases.values():
+            effects = database.observe[Shape.EFFECTS]
             found += self.databases.rows(
-                f"{name}-db",
-                f"select step, effect, amount, pg_xact_commit_timestamp(xmin) from {table} where tx = '{tx}'",
+                database.name,
+                f"select * from ({effects}) e (tx, step, effect, amount, at) where tx = '{tx}'",
             )
-        return [(row[0], row[1], int(row[2])) for row in sorted(found, key=lambda row: row[3])]
+        return [(row[1], row[2], int(row[3])) for row in sorted(found, key=lambda row: row[4])]
 
     def log(self, tx: str) -> list[str]:
         rows = self.databases.rows(
-            "orders-db", f"select entry from saga_log where tx = '{tx}' order by seq"
+            f"{self.coordinator.name}-db",
+            f"select entry from saga_log where tx = '{tx}' order by seq",
         )
         return [str(row[0]).partition(":")[0] for row in rows]
 
 
 @contextmanager
-def running_databases() -> Iterator[Databases]:
+def running_databases(workload: str | None = None) -> Iterator[Databases]:
     """A PostgreSQL server with the schemas of system.toml."""
+    system = load_system(FOLDER, Selection(workload=workload))
     with tempfile.TemporaryDirectory(prefix="dtx-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -178,7 +188,7 @@ def running_databases() -> Iterator[Databases]:
             RunScope(run_id="test-patterns", folder=folder), [DatabaseKind.POSTGRES]
         )
         try:
-            yield Databases(runtime.launch_postgres("postgres"), load_system(FOLDER))
+            yield Databases(runtime.launch_postgres("postgres"), system)
         finally:
             runtime.close()
 
@@ -189,7 +199,8 @@ def running_saga(
     via: Mapping[str, str] | None = None, ports: Mapping[str, int] | None = None,
 ) -> Iterator[Saga]:  # fmt: skip
     """Start all workers and wait until they are ready; `via` replaces the URLs of nodes by others."""
-    system = load_system(FOLDER, Selection(variant=variant))
+    chosen = Selection(variant=variant, workload=databases.system.workload)
+    system = load_system(FOLDER, chosen)
     taken = {name: (ports or {}).get(name) or free_port() for name in system.workers}
 
     def resolve(reference: Reference) -> str:

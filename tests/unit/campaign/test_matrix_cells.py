@@ -1,10 +1,12 @@
 """Which cells a matrix has, and which faults a system is spared."""
 
+from dataclasses import replace
+
 import pytest
 
 from dtx.campaign.cells import CampaignSettings
 from dtx.campaign.matrix import MatrixSettings, matrix_cells
-from dtx.core.errors import UsageError
+from dtx.core.errors import ConfigError, UsageError
 
 
 def settings(*faults: str, seeds: int = 2) -> MatrixSettings:
@@ -30,6 +32,22 @@ def test_a_fault_that_the_system_cannot_suffer_is_skipped_with_the_reason(fault:
     assert {cell.fault for cell in cells} == {"kill"}
     assert skipped.fault == fault
     assert "saga has" in skipped.reason
+
+
+def test_every_workload_has_cells_of_its_own() -> None:
+    wanted = replace(settings("crash-at:each", seeds=1), workloads=("order", "credit"))
+    cells, _ = matrix_cells(wanted)
+    points = {cell.fault for cell in cells if cell.workload == "credit"}
+    assert "crash-at:reserve-before-commit@customers" in points
+    assert {cell.subject_name for cell in cells} == {"saga", "saga credit"}
+
+
+def test_variant_brings_its_workload() -> None:
+    name = "claims-isolation"
+    cells, _ = matrix_cells(replace(settings("none"), variant=name))
+    assert {cell.subject_name for cell in cells} == {"saga transfer/claims-isolation"}
+    with pytest.raises(ConfigError, match='of the workload "transfer"'):
+        matrix_cells(replace(settings("none"), variant=name, workloads=("credit",)))
 
 
 def test_a_misspelt_place_is_an_error_and_not_skipped() -> None:

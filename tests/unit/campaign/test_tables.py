@@ -8,6 +8,7 @@ from dtx.campaign.matrix import matrix_rows
 from dtx.campaign.selftest import (
     Expectation,
     SelftestSettings,
+    expected_cells,
     reference_faults,
     selftest_cells,
     selftest_exit_code,
@@ -15,15 +16,17 @@ from dtx.campaign.selftest import (
 )
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
-from dtx.core.campaign import Cell, CellResult
+from dtx.core.campaign import CellResult
 from dtx.core.exit_codes import ExitCode
 from dtx.core.verdict import Status
 from tests.unit.docs.test_own_system import copied
 
 SAGA = load_system(find_system("saga"))
-EXPOSED = Expectation("saga", "broken", "lose-reply", ("exactly-once", "conservation"))
-CALM = Expectation("saga", "broken", "none", ())
-REFERENCE = Expectation("saga", None, "partition", ())
+EXPOSED = Expectation(
+    system="saga", variant="broken", fault="lose-reply", breaks=("exactly-once", "conservation")
+)
+CALM = Expectation(system="saga", variant="broken", fault="none")
+REFERENCE = Expectation(system="saga", fault="partition")
 
 
 def result(
@@ -34,7 +37,7 @@ def result(
     has_landed: bool = True,
 ) -> CellResult:
     return CellResult(
-        cell=Cell(system=one.system, variant=one.variant, fault=one.fault, seed=seed),
+        cell=one.cell(one.fault, seed),
         exit_code=status.exit_code if status else ExitCode.ENVIRONMENT,
         status=status,
         violated=tuple(sorted(violated)),
@@ -77,7 +80,7 @@ def test_variant_whose_fault_never_landed_fails() -> None:
 
 def test_variant_that_needs_no_fault_is_run_with_every_seed_and_a_calm_one_with_a_few() -> None:
     settings = SelftestSettings(systems=("saga",), seeds=10, campaign=CampaignSettings())
-    needs_none = Expectation("saga", "broken", "none", ("atomicity",))
+    needs_none = Expectation(system="saga", variant="broken", fault="none", breaks=("atomicity",))
     assert len(selftest_cells(needs_none, settings)) == 10
     assert len(selftest_cells(CALM, settings)) == 3
 
@@ -149,3 +152,17 @@ def test_each_means_the_nodes_that_the_fault_can_hurt() -> None:
     )
     assert expand(["restart@each"], SAGA) == tuple(f"restart@{name}" for name in SAGA.nodes)
     assert expand(["zombie@each"], SAGA) == tuple(f"zombie@{name}" for name in SAGA.workers)
+
+
+def subjects(*workloads: str) -> set[str]:
+    settings = SelftestSettings(
+        systems=("saga",), workloads=workloads, seeds=1, campaign=CampaignSettings()
+    )
+    return {cell.subject_name for cell in expected_cells(settings)}
+
+
+def test_selftest_tries_every_workload_with_its_variants() -> None:
+    assert {"saga", "saga credit", "saga transfer", "saga transfer/claims-isolation"} <= subjects()
+    assert subjects("transfer") == {"saga transfer", "saga transfer/claims-isolation"}
+    assert "saga/not-idempotent" in subjects("order")
+    assert "saga credit" not in subjects("order")

@@ -125,6 +125,14 @@ def test_variants_of_another_system_are_not_offered(complete: Complete) -> None:
     assert complete("run", "./till", "--variant", "") == ["broken"]
 
 
+def test_what_is_offered_fits_the_workload(complete: Complete) -> None:
+    variants = complete("run", "saga", "--workload", "transfer", "--variant", "")
+    assert variants == ["claims-isolation"]
+    assert complete("run", "saga", "--workload", "credit", "--variant", "") == []
+    links = complete("run", "saga", "--workload", "credit", "--fault", "'partition@orders->")
+    assert links == ["partition@orders->orders-db", "partition@orders->customers"]
+
+
 def test_runs_are_offered_newest_first_behind_latest(complete: Complete, tmp_path: Path) -> None:
     for name in ("20260101T000000Z-saga-none-1", "20260102T000000Z-saga-none-2"):
         write_run(tmp_path / ".dtx/runs" / name, make_plan(), make_holds())

@@ -107,8 +107,27 @@ def test_check_of_a_file_in_a_run_folder_takes_the_folder(
     assert f"run folder  {folder}\n" in answer.out
 
 
-def test_list_variants_says_where_those_of_own_systems_are(dtx: Dtx) -> None:
-    assert "dtx show PATH" in dtx("list", "variants").err
+def test_list_of_a_system_has_its_own_and_no_others(dtx: Dtx) -> None:
+    rows = json.loads(dtx("list", "workloads", "saga", "--json").out)["workloads"]
+    assert {row["system"] for row in rows} == {"saga"}
+    assert [row["name"] for row in rows][:2] == ["order", "credit"]
+    variants = json.loads(dtx("list", "variants", "saga", "--json").out)["variants"]
+    assert {"not-idempotent": "order", "claims-isolation": "transfer"}.items() <= {
+        row["name"]: row["workload"] for row in variants
+    }.items()
+
+
+def test_list_of_what_no_system_has_takes_no_system(dtx: Dtx) -> None:
+    answer = dtx("list", "faults", "saga")
+    assert answer.code is ExitCode.USAGE
+    assert "variants and workloads" in answer.err
+
+
+def test_show_has_the_variants_of_the_workload_alone(dtx: Dtx) -> None:
+    assert "claims-isolation" not in dtx("show", "saga").out
+    out = dtx("show", "saga", "--workload", "transfer").out
+    assert "claims-isolation" in out
+    assert "not-idempotent" not in out
 
 
 def test_list_runs_keeps_each_command_on_one_line(
@@ -162,7 +181,7 @@ def test_list_prints_the_same_names_as_a_table_and_as_json(dtx: Dtx, kind: str) 
     table = dtx("list", kind).out
     for row in rows:
         assert row["name"] in table
-    assert rows or kind == "workloads"
+    assert rows
 
 
 def test_show_of_a_run_prints_its_verdict_and_faults(dtx: Dtx) -> None:

@@ -134,7 +134,7 @@ WRONG = {
     "role that is a node": ('role = "coordinator"', 'role = "relay"', "workers.orders.role", "already the name", ""),
     "variant without overlay": ('workers.orders.command = ["./careless"]\nworkers.orders.env.SIZE = "variant"', "", "variants.careless", "changes nothing", ""),
     "variant of no workload": ('bug = "S3"', 'bug = "S3"\nworkload = "larg"', "variants.careless.workload", 'no workload "larg"; allowed: large', '"large"'),
-    "workload named as the base": ('title = "A shop"', 'title = "A shop"\nworkload = "large"', "workloads.large", "gives this name to the base", ""),
+    "base as an overlay": ('title = "A shop"', 'title = "A shop"\nworkload = "large"', "workloads.large.client", "unknown key", ""),
     "overlay of an offer": ('workers.orders.env.SIZE = "workload"', "variants.a.title = 'a'", "workloads.large.variants", "unknown key", ""),
 }
 # fmt: on
