@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from dtx.chaos.episode import Episode
@@ -18,8 +19,9 @@ from dtx.targets.environment import Environment
 from dtx.verify.landing import Landing, judge_landing
 from dtx.verify.timeline import FaultWindow
 from tests.integration.targets.local_here import eventually
-from tests.integration.targets.till_system import TILL_URL, write_till
+from tests.integration.targets.till_system import SYSTEM, TILL_URL, write_till
 from tests.support.fakes import FakeRecorder
+from tests.support.shams import ShamCrashPoints, ShamNodes, ShamRowLocks, ShamSessions
 
 SCHEMA = """
 create table payments (tx text, amount int);
@@ -30,7 +32,21 @@ insert into accounts values (1, 1000000), (2, 0);
 
 # Each request is a transaction of some ms on the one session that the worker holds.
 TILL = """
-import http.server, os, socketserver, threading, psycopg
+import http.server, json, os, signal, socketserver, threading, psycopg
+
+JOURNAL = open(os.environ["DTX_DATA_DIR"] + "/journal.log", "ab", buffering=0)
+
+def crash_point(tx):
+    path = os.environ["DTX_CRASH_FILE"]
+    if not os.path.exists(path):
+        return
+    with open(path, "r+") as file:
+        if json.loads(file.readline())["point"] == "after-commit":
+            file.seek(0, os.SEEK_END)
+            file.write("reached " + tx + chr(10))
+            file.flush()
+            os.fsync(file.fileno())
+            os.kill(os.getpid(), signal.SIGKILL)
 
 class Till(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -50,6 +66,9 @@ class Till(http.server.BaseHTTPRequestHandler):
                     Till.session.execute("update accounts set balance = balance - 5 where id = 1")
                     Till.session.execute("select pg_sleep(0.02)")
                     Till.session.execute("insert into payments values (%s, 5)", (tx,))
+                crash_point(tx)
+                JOURNAL.write(tx.encode() + bytes([10]))
+                os.fsync(JOURNAL.fileno())
                 self.answer(201)
             except psycopg.OperationalError:
                 Till.session = None
@@ -72,7 +91,8 @@ Server(("127.0.0.1", int(os.environ["PORT"])), Till).serve_forever()
 
 
 def write_live_till(folder: Path) -> Path:
-    return write_till(folder, {"till.sql": SCHEMA, "till.py": TILL})
+    lasting = SYSTEM.replace("[workers.till]", '[workers.till]\ndurable = ["journal.log"]')
+    return write_till(folder, {"system.toml": lasting, "till.sql": SCHEMA, "till.py": TILL})
 
 
 class Load:
@@ -122,9 +142,15 @@ class Stage:
         self.recorder = FakeRecorder()
 
     def play(
-        self, fault: str, target: str, *, for_s: float, meanwhile: Callable[[], None] | None = None
+        self,
+        fault: str,
+        target: str,
+        *,
+        for_s: float,
+        meanwhile: Callable[[], None] | None = None,
+        is_sham: bool = False,
     ) -> FaultWindow:
-        """Run one window to its end; `meanwhile` runs while it is on."""
+        """Run one window to its end, or only pretend to; `meanwhile` runs while it is on."""
         name, _, arg = fault.partition(":")
         window = Window(
             index=0, fault=name, layer=FAULTS[name].layer, proof=FAULTS[name].proof,
@@ -133,8 +159,9 @@ class Stage:
         # What the test itself does meanwhile is the live work: the fault need not wait for any.
         self.load.is_assumed = meanwhile is not None
         timer = StoppableTimer()
-        wound = FAULTS[name].wound(window, window.targets, self._ports(), timer)
-        episode = Episode(window, wound, self._ports(), timer)
+        ports = self._sham_ports() if is_sham else self._ports()
+        wound = FAULTS[name].wound(window, window.targets, ports, timer)
+        episode = Episode(window, wound, ports, timer)
         with ThreadPoolExecutor(1) as pool:
             run: Future[None] = pool.submit(episode.run, timer.now_ns())
             if meanwhile is not None:
@@ -148,8 +175,8 @@ class Stage:
             history_end_ns=timer.now_ns(),
         )
 
-    def landing(self, fault: str, target: str, *, for_s: float) -> Landing:
-        return judge_landing(self.play(fault, target, for_s=for_s))
+    def landing(self, fault: str, target: str, *, for_s: float, is_sham: bool = False) -> Landing:
+        return judge_landing(self.play(fault, target, for_s=for_s, is_sham=is_sham))
 
     def _last(self, phase: FaultPhase) -> FaultEvent:
         return self.recorder.faults(phase)[-1]
@@ -164,4 +191,14 @@ class Stage:
             durability=self.environment.durability,
             recorder=self.recorder,
             in_flight=self.load,
+        )
+
+    def _sham_ports(self) -> Ports:
+        environment = self.environment
+        return replace(
+            self._ports(),
+            nodes=ShamNodes(environment.nodes),
+            crash_points=ShamCrashPoints(),
+            sessions=ShamSessions(),
+            row_locks=ShamRowLocks(environment.row_locks),
         )

@@ -1,4 +1,4 @@
-"""Faults on a real database and a real worker: what the other end sees, what healing does, when they land."""
+"""Faults on a real database and a real worker of each runtime: what the other end sees, what healing does, when they land."""
 
 import contextlib
 import http.client
@@ -9,17 +9,20 @@ from typing import Any
 import psycopg
 import pytest
 
+from dtx.chaos.faults import FAULTS as REGISTRY
 from dtx.config.loader import load_system
 from dtx.core.history import FaultPhase
+from dtx.core.schedule import Layer
 from dtx.targets import process_tree
+from dtx.targets.docker.server import DockerServer
 from dtx.targets.environment import Environment
 from dtx.targets.postgres.target import PostgresTarget
+from dtx.targets.provision import provisioned
+from tests.integration.targets.both_runtimes import RUNTIMES, runtime_of
 from tests.integration.targets.local_here import eventually
-from tests.integration.targets.till_system import DATABASE_URL, TILL_URL, post, started
+from tests.integration.targets.till_system import DATABASE_URL, TILL_URL, post
 
 from .live_till import Stage, write_live_till
-
-pytestmark = pytest.mark.local
 
 FOR_S = 0.7
 FAULTS = [
@@ -30,23 +33,28 @@ FAULTS = [
     ("pause", "till"),
     ("pause", "till-db"),
     ("zombie", "till"),
+    ("crash-at:after-commit", "till"),
+    ("power-loss", "till"),
     ("terminate-backends", "till-db"),
     ("lock:accounts", "till-db"),
     ("lock:busiest", "till-db"),
 ]
 
 
-@pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    folder = write_live_till(tmp_path_factory.mktemp("system"))
-    with started(load_system(folder), tmp_path_factory.mktemp("logs")) as environment:
+@pytest.fixture(scope="module", params=RUNTIMES)
+def held(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Environment]:
+    system = load_system(write_live_till(tmp_path_factory.mktemp("system")))
+    with provisioned(system, runtime_of(request)) as environment:
+        environment.start()
         yield environment
 
 
 @pytest.fixture
 def stage(held: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     if not held.nodes.is_alive("till"):
-        held.start_workers(tmp_path_factory.mktemp("logs"))
+        held.start_workers(tmp_path_factory.mktemp("logs"), watched=["till"])
     yield Stage(held)
     held.reset()
 
@@ -94,7 +102,80 @@ def test_fault_on_an_idle_system_does_not_land(stage: Stage, fault: str, target:
     assert serves(stage)
     landing = stage.landing(fault, target, for_s=0.2)
     assert not landing.has_landed
-    assert "no transaction was under way" in landing.reason
+    assert any(
+        words in landing.reason
+        for words in ("no transaction was under way", "did not pass the crash point")
+    )
+
+
+@pytest.mark.parametrize(("fault", "target"), [f for f in FAULTS if f[0] != "lock:busiest"])
+def test_fault_that_is_not_carried_out_does_not_land_on_live_work(
+    stage: Stage, fault: str, target: str
+) -> None:
+    with stage.load.running():
+        landing = stage.landing(fault, target, for_s=0.3, is_sham=True)
+    assert not landing.has_landed, landing.reason
+    assert serves(stage)
+
+
+def test_every_fault_of_nodes_is_here() -> None:
+    of_nodes = {fault.name for fault in REGISTRY.values() if fault.layer is Layer.NODE}
+    assert {fault.partition(":")[0] for fault, _ in FAULTS} == of_nodes
+
+
+class TestKill:
+    def test_database_breaks_an_open_session_and_keeps_what_was_committed(
+        self, stage: Stage
+    ) -> None:
+        with session(stage) as connection:
+            connection.execute("insert into payments values ('before', 5)")
+            connection.execute("begin; insert into payments values ('open', 5)")
+            stage.play("kill", "till-db", for_s=0.3, meanwhile=lambda: None)
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("commit")
+        with session(stage) as connection:
+            paid = {tx for (tx,) in connection.execute("select tx from payments").fetchall()}
+        assert paid == {"before"}
+
+    @pytest.mark.parametrize("fault", ["kill", "power-loss"])
+    def test_worker_breaks_a_kept_connection(self, stage: Stage, fault: str) -> None:
+        with kept_connection(stage) as connection:
+            stage.play(fault, "till", for_s=0.3, meanwhile=lambda: None)
+            with pytest.raises((OSError, http.client.HTTPException)):
+                connection.request("GET", "/healthz")
+                connection.getresponse()
+        assert serves(stage)
+
+
+class TestCrashAt:
+    def test_worker_dies_between_its_commit_and_its_answer(self, stage: Stage) -> None:
+        with kept_connection(stage) as connection:
+
+            def pay() -> None:
+                with pytest.raises((OSError, http.client.HTTPException)):
+                    connection.request("POST", "/pay", body=b"mine")
+                    connection.getresponse()
+
+            window = stage.play("crash-at:after-commit", "till", for_s=FOR_S, meanwhile=pay)
+        assert window.healed is not None
+        assert window.healed.nodes[0].tx == "mine"
+        with session(stage) as connection_of_db:
+            assert connection_of_db.execute("select tx from payments").fetchall() == [("mine",)]
+
+
+class TestPowerLoss:
+    def test_what_the_worker_had_not_synced_is_gone(self, stage: Stage) -> None:
+        journal = stage.environment._scope.folder / "data" / "till" / "journal.log"
+        assert serves(stage)
+        kept = journal.read_bytes()
+        assert kept == b"after\n"
+        with journal.open("ab") as unsynced:
+            unsynced.write(b"never promised\n")
+        window = stage.play("power-loss", "till", for_s=0.3, meanwhile=lambda: None)
+        assert window.healed is not None
+        (evidence,) = window.healed.nodes
+        assert (evidence.durable_files, evidence.cut_bytes, evidence.unseen) == (1, 15, "")
+        assert journal.read_bytes() == kept
 
 
 def database(stage: Stage) -> PostgresTarget:
@@ -138,19 +219,17 @@ class TestPause:
             assert ("meanwhile",) in paid
 
     def test_every_process_is_stopped_and_none_afterwards(self, stage: Stage) -> None:
-        folder = stage.environment._scope.folder / "till-db"
         seen: list[bool] = []
 
         def look() -> None:
-            seen.extend(process_tree.is_stopped(p) for p in process_tree.working_below(folder))
+            seen.extend(process_tree.is_stopped(p) for p in processes_of_database(stage))
 
         window = stage.play("pause", "till-db", for_s=1.5, meanwhile=look)
         assert len(seen) >= 5
         assert all(seen)
         assert window.healed is not None
         assert window.healed.nodes[0].processes == len(seen)
-        after = [process_tree.is_stopped(p) for p in process_tree.working_below(folder)]
-        assert not any(after)
+        assert not any(process_tree.is_stopped(p) for p in processes_of_database(stage))
 
 
 class TestRestart:
@@ -300,3 +379,12 @@ def are_updates_counted(stage: Stage) -> bool:
     with session(stage, through_link=False) as connection:
         row = connection.execute("select sum(n_tup_upd) from pg_stat_user_tables").fetchone()
         return row is not None and bool(row[0])
+
+
+def processes_of_database(stage: Stage) -> set[int]:
+    """Return the processes of the database, be they in a container or not, as this machine numbers them."""
+    server = stage.environment._databases["till-db"].server
+    if isinstance(server, DockerServer):
+        top = server._engine.api.top(server._container, ps_args="-eo pid")
+        return {int(row[0]) for row in top["Processes"]}
+    return process_tree.working_below(stage.environment._scope.folder / "till-db")

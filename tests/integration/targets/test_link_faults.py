@@ -1,4 +1,4 @@
-"""What each link fault does to real connections through a real Toxiproxy, and whether its proof tells the truth."""
+"""What each link fault does to real connections through a real Toxiproxy of each runtime; whether its proof is true."""
 
 import contextlib
 import socket
@@ -16,7 +16,7 @@ from dtx.chaos.plan import parse_schedule
 from dtx.chaos.timer import StoppableTimer
 from dtx.config.model import Link
 from dtx.core.history import FaultEvent, FaultPhase
-from dtx.core.schedule import Schedule
+from dtx.core.schedule import Layer, Schedule
 from dtx.targets.proxies.links import ProxiedLinks
 from dtx.targets.proxies.toxiproxy import ToxiproxyClient
 from dtx.verify.landing import Landing, judge_landing
@@ -32,12 +32,12 @@ from tests.support.fakes import (
     FakeSessions,
     FakeTimer,
 )
+from tests.support.shams import ShamLinks
 from tests.support.systems import order_system
 
-from .local_here import eventually, local_runtime, ready_client
+from .both_runtimes import RUNTIMES, open_runtime, runtime_of
+from .local_here import eventually, ready_client
 from .tcp_servers import EchoServer, connected, receive
-
-pytestmark = pytest.mark.local
 
 LINK = "orders->payments"
 ON_S = 0.5
@@ -47,9 +47,9 @@ SILENCE_S = 0.12
 SYSTEM = order_system(links=("client->orders", LINK))
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[ToxiproxyClient]:
-    with local_runtime() as runtime:
+@pytest.fixture(scope="module", params=RUNTIMES)
+def client(request: pytest.FixtureRequest) -> Iterator[ToxiproxyClient]:
+    with open_runtime(runtime_of(request)) as runtime:
         yield ready_client(runtime.launch_toxiproxy())
 
 
@@ -81,8 +81,8 @@ class Bench:
         """Let the connection be idle so long that nobody can be waiting for an answer on it."""
         time.sleep(QUIET_MS * 1.3 / 1000)
 
-    def begin(self, fault: str, on_s: float = ON_S) -> None:
-        """Hurt the link; return once it is hurt and the counters have settled."""
+    def begin(self, fault: str, on_s: float = ON_S, *, is_sham: bool = False) -> None:
+        """Hurt the link, or only say so; return once it is hurt and the counters have settled."""
         self._schedule = parse_schedule(
             [f"{fault}@{LINK},at=0,for={on_s}" if "," not in fault else fault],
             SYSTEM,
@@ -93,7 +93,7 @@ class Bench:
         fakes = FakeTimer()
         nodes = FakeNodes(fakes, FakeLinks(fakes, ()), ())
         ports = Ports(
-            links=self.links,
+            links=ShamLinks(self.links) if is_sham else self.links,
             nodes=nodes,
             crash_points=FakeCrashPoints(nodes),
             recorder=self.recorder,
@@ -400,14 +400,36 @@ class TestFlap:
         assert sum(ms < 60 for ms in took) > 5
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        *("partition", "partition:hard", "lose-request", "lose-reply"),
-        *("stall", "stall-request", "stall-reply", "refuse", "reset", "cut-at:40"),
-        *("slow:60ms", "jitter", "throttle", "fragment:2", "slow-close:50ms", "flap:partition"),
-    ],
-)
+EVERY_FAULT = [
+    *("partition", "partition:hard", "lose-request", "lose-reply"),
+    *("stall", "stall-request", "stall-reply", "refuse", "reset", "cut-at:40"),
+    *("slow:60ms", "jitter", "throttle", "fragment:2", "slow-close:50ms", "flap:partition"),
+]
+
+
+def test_every_link_fault_is_here() -> None:
+    on_links = {fault.name for fault in FAULTS.values() if fault.layer is Layer.LINK}
+    assert {fault.partition(":")[0] for fault in EVERY_FAULT} == on_links
+
+
+@pytest.mark.parametrize("fault", EVERY_FAULT)
+def test_a_fault_that_is_not_carried_out_does_not_land_on_live_traffic(
+    bench: Bench, fault: str
+) -> None:
+    greet(bench.old)
+    bench.begin(fault, is_sham=True)
+    began = time.monotonic()
+    while time.monotonic() - began < ON_S - 0.1:
+        greet(bench.old, b"x" * 300)
+        with bench.connect() as short:
+            greet(short)
+        time.sleep(0.02)
+    landing = bench.wait()
+    assert not landing.has_landed, landing.reason
+    greet(bench.old)
+
+
+@pytest.mark.parametrize("fault", EVERY_FAULT)
 def test_without_traffic_no_fault_lands_and_all_heal(bench: Bench, fault: str) -> None:
     bench.begin(fault, on_s=0.3)
     landing = bench.wait()
