@@ -24,6 +24,9 @@ from dtx.core.schedule import Layer, Proof, Window
 BUSIEST = "busiest"
 """Instead of a table's name: the one whose rows are updated most often."""
 AIM_WITHIN_S = 0.2
+AGAIN_S = 0.15
+"""Rows that each transaction makes for itself are not among those held unless it began before: while nobody waits, they are
+let go of and taken again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class _LockWound:
         self._table = None if window.arg == BUSIEST else window.arg
         self._ports = ports
         self._timer = timer
+        self._held_ns = 0
         self._waiters: dict[str, set[int]] = {node: set() for node in targets}
         self._seen = {node: NodeEvidence(node=node) for node in targets}
 
@@ -83,15 +87,16 @@ class _LockWound:
 
     def inject(self) -> None:
         """Lock the rows in each database."""
-        for node in self._seen:
-            held = self._ports.row_locks.hold(node, self._table)
-            self._seen[node] = NodeEvidence(node=node, rows=held.rows, table=held.table)
+        self._hold()
 
     def watch(self) -> bool:
-        """Note who waits for them."""
-        for node, waiters in self._waiters.items():
-            waiters.update(self._ports.row_locks.waiting(node))
-            self._seen[node] = msgspec.structs.replace(self._seen[node], waiters=len(waiters))
+        """Note who waits for them; while nobody does, take those that have come meanwhile too."""
+        self._look()
+        is_due = self._timer.now_ns() - self._held_ns >= AGAIN_S * 1e9
+        if is_due and not any(self._waiters.values()):
+            for node in self._seen:
+                self._ports.row_locks.release(node)
+            self._hold()
         return False
 
     def heal(self) -> None:
@@ -102,7 +107,7 @@ class _LockWound:
         """
         first_error: DtxError | None = None
         try:
-            self.watch()
+            self._look()
         except DtxError as error:
             first_error = error
         for node in self._seen:
@@ -116,3 +121,14 @@ class _LockWound:
     def evidence(self) -> Evidence:
         """Return what was held and who waited."""
         return Evidence(nodes=tuple(self._seen.values()))
+
+    def _hold(self) -> None:
+        for node in self._seen:
+            held = self._ports.row_locks.hold(node, self._table)
+            self._seen[node] = NodeEvidence(node=node, rows=held.rows, table=held.table)
+        self._held_ns = self._timer.now_ns()
+
+    def _look(self) -> None:
+        for node, waiters in self._waiters.items():
+            waiters.update(self._ports.row_locks.waiting(node))
+            self._seen[node] = msgspec.structs.replace(self._seen[node], waiters=len(waiters))

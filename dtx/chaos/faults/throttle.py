@@ -3,8 +3,8 @@
 Layer: link. Unit: every connection of every proxy of the link. Bytes in flight: kept, in order; a message of N bytes
 comes N/RATE later, small ones too. Healing: what is kept is delivered at once.
 
-Proof: requests that came after injection were answered, and most of those answers that had to take 30 ms or more for
-their size did, by the kernel's clocks of the connection. Messages that pass faster than that prove nothing: a rate that is
+Proof: requests that came after injection were answered, and most of those answers that had to take 60 ms or more for
+their size took half of that (see dtx.chaos.exchanges.slower_than), by the kernel's clocks of the connection. Messages that pass faster than that prove nothing: a rate that is
 too high for the traffic does not land. It does not prove that the link was the reason, see `slow`.
 """
 
@@ -37,7 +37,8 @@ FAULT: Final = LinkFault(
     name="throttle",
     proof=Proof.LATE,
     summary="so many kilobytes a second pass each connection, in each direction, and no more",
-    argument="kilobytes a second, 10KB if left out",
-    default="10KB",
+    argument="kilobytes a second, 2KB if left out",
+    default="2KB",
+    varied=("", "10KB"),
     injury=_injury,
 )

@@ -17,6 +17,7 @@ ATTEMPTS = 5
 
 MOST_ROWS = 10_000
 RELEASED_WITHIN_S = 2.0
+COUNTED_WITHIN_S = 1.2
 
 # The session's own time-outs are set away: whoever holds locks for a whole window is idle in its transaction.
 _BEGIN = """
@@ -100,13 +101,19 @@ class PostgresRowLocks:
 
 
 def _most_updated(connection: "psycopg.Connection[Any]", database: str) -> str:
-    row = connection.execute(_MOST_UPDATED).fetchone()
-    if row is None:
+    found: list[Any] = []
+
+    def is_known() -> bool:
+        found[:] = connection.execute(_MOST_UPDATED).fetchall()
+        return bool(found)
+
+    # A backend tells its counts once a second at the most, and only when a transaction of it ends.
+    if not poll_until(is_known, Deadline.after(COUNTED_WITHIN_S), every_s=0.02):
         raise ProvisionError(
             f"{database}: no table was updated so far, so none is the busiest",
             hint="name a table, or let the fault begin later",
         )
-    return str(row[0])
+    return str(found[0][0])
 
 
 def _for_update(connection: "psycopg.Connection[Any]", database: str, table: str) -> sql.Composed:

@@ -73,3 +73,13 @@ def test_locks_that_could_not_be_had_are_released_all_the_same(world: World) -> 
     assert "payments-db refuses" in healed.error
     assert not world.row_locks.held
     assert "release payments-db" in world.row_locks.calls
+
+
+def test_rows_are_taken_again_while_nobody_waits_for_them(world: World) -> None:
+    world.row_locks.waiters = frozenset()
+    world.timer.at(world.seconds(1.5), lambda: setattr(world.row_locks, "waiters", frozenset({7})))
+    (evidence,) = world.run("lock", "payments-db", arg="accounts").nodes
+    again = ["hold payments-db", "release payments-db"]
+    assert world.row_locks.calls[:4] == again * 2
+    assert len(world.row_locks.calls) <= 12, "not any more once somebody waits"
+    assert evidence.waiters == 1

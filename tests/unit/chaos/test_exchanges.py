@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from dtx.chaos.exchanges import (
     Exchange,
     Exchanges,
@@ -36,7 +38,7 @@ class Watched:
         self.seen = begin if isinstance(begin, LinkConnection) else IDLE
         exchanges.begin(self.now_ms * MS, [self.seen], judge)  # type: ignore[arg-type]
 
-    def look(self, at_ms: int, **changes: int | bool) -> None:
+    def look(self, at_ms: int, **changes: int) -> None:
         self.seen = replace(self.seen, **changes)  # type: ignore[arg-type]
         self.exchanges.see((self.now_ms + at_ms) * MS, [self.seen])
 
@@ -124,7 +126,8 @@ def test_pieces_and_pace_are_judged_by_size() -> None:
     assert in_pieces_of(100)(exchange(reply_segments=4)) is False
     assert in_pieces_of(500)(exchange()) is None
     assert slower_than(5)(exchange()) is True
-    assert slower_than(5)(exchange(last_ms=70)) is False
+    assert slower_than(5)(exchange(last_ms=35)) is True, "the chunk before may have been late"
+    assert slower_than(5)(exchange(last_ms=25)) is False
     assert slower_than(50)(exchange()) is None
     assert at_least(29)(exchange()) is None
 
@@ -133,7 +136,7 @@ def test_a_left_connection_that_is_kept_long_enough_counts() -> None:
     seen = Exchanges(closes_after_ms=100)
     watched = Watched(seen)
     watched.look(50, is_open=False, is_left=True)
-    watched.look(140)
+    watched.look(120)
     assert seen.counts() == (0, 0), "it has not had its time"
     watched.look(160, request_bytes=11)
     assert seen.counts() == (1, 1)
@@ -190,3 +193,53 @@ def test_a_connection_waits_whose_request_is_recent_and_came_after_its_last_repl
     long_ago = replace(IDLE, request_ms_ago=900, reply_ms_ago=990)
     assert waiting([asked, never_answered], within_ms=100) == 2
     assert waiting([IDLE, silent, answered, same_tick, long_ago], within_ms=100) == 0
+
+
+def test_an_answer_that_may_have_taken_longer_than_was_seen_is_not_held_against_the_fault() -> None:
+    assert at_least(100)(exchange(first_ms=50, unseen_ms=60)) is None
+    assert at_least(100)(exchange(first_ms=50, unseen_ms=10)) is False
+    assert at_least(100)(exchange(first_ms=100, unseen_ms=60)) is True
+    assert slower_than(5)(exchange(last_ms=10, unseen_ms=60)) is None
+
+
+def test_an_answer_that_ended_between_two_looks_far_apart_is_not_held_against_the_fault() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
+    # 200 ms later there was an answer, and at once another question.
+    watched.look(
+        260,
+        request_bytes=60, reply_bytes=40, reply_segments=2, request_ms_ago=80, reply_ms_ago=80,
+    )  # fmt: skip
+    assert seen.counts() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("last_seen_ms", "gone_at_ms", "counts"),
+    [
+        (135, 145, (1, 1)),  # all of it but what two looks lose
+        (60, 70, (1, 0)),
+        (60, 200, (0, 0)),  # it may have been kept so long, or not
+    ],
+)
+def test_a_left_connection_is_judged_by_the_looks_before_and_after(
+    last_seen_ms: int, gone_at_ms: int, counts: tuple[int, int]
+) -> None:
+    seen = Exchanges(closes_after_ms=100)
+    watched = Watched(seen)
+    watched.look(40)
+    watched.look(50, is_open=False, is_left=True)
+    watched.look(last_seen_ms)
+    watched.look(gone_at_ms, is_left=False)
+    assert seen.counts() == counts
+
+
+def test_doubtful_answers_are_no_closings() -> None:
+    seen = Exchanges(closes_after_ms=100)
+    watched = Watched(seen)
+    for n in range(5):
+        watched.look(
+            50 + 200 * n,
+            request_bytes=30 + n, reply_bytes=40 + n, reply_segments=2 + n, request_ms_ago=5, reply_ms_ago=5,
+        )  # fmt: skip
+    assert seen.counts() == (0, 0)

@@ -174,7 +174,7 @@ def test_times(times: str, at_s: float, until_s: float) -> None:
     [
         ("slow", "200ms"),
         ("jitter", "50ms"),
-        ("throttle", "10KB"),
+        ("throttle", "2KB"),
         ("fragment", "16"),
         ("slow-close", "500ms"),
         ("partition", None),
