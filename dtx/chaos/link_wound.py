@@ -24,6 +24,7 @@ COUNT_EVERY_S = 0.05
 FOLLOW_EVERY_S = 0.01
 JUST_BEFORE_MS = 100
 """What was asked so shortly before, and is not answered, waits because of the fault."""
+RETIRE_EVERY_S = 0.3
 IN_USE_MS = 1000
 """A connection that carried nothing for so long is idle: to close it hurts nobody."""
 _NOTHING = LinkTraffic(connections=0, request_bytes=0, reply_bytes=0)
@@ -41,7 +42,8 @@ class Injury:
         is_recycled: connections that are there are closed, so that all that the fault meets are new.
         has_drops: the proxy throws bytes away, so that its metrics must be read after healing.
         judge: what an answer must show; None where answers are not followed.
-        closes_after_ms: how long a proxy must keep a connection that the source has closed.
+        closes_after_ms: how long a proxy must keep a connection that the source has closed; where none is closed by
+            itself, since sources keep them in pools, idle ones are retired one after another.
         cut_after: which direction is cut after how many bytes.
         draw: for a fault that changes while it is on: makes the steps of a window, one of them at its begin.
         changed: the value of a step -> what is then done, with toxics of the same names.
@@ -151,7 +153,7 @@ class LinkWound:
         self._timer = timer
         self._settle_s = settle_s
         self._steps = list(steps)
-        self._began_ns = self._counted_ns = 0
+        self._began_ns = self._counted_ns = self._retired_ns = 0
         self._sent_before: Mapping[str, LinkTraffic] = {}
         self._baseline: Mapping[str, LinkTraffic] = {}
         self._latest: Mapping[str, LinkTraffic] = {}
@@ -200,6 +202,7 @@ class LinkWound:
         self._counted_ns = self._timer.now_ns()
         self._waiting = self._waiting_now()
         self._look()
+        self._retire()
 
     def watch(self) -> bool:
         """Sample the counters, those of a connection that ends between two samples are lost; make the next step."""
@@ -209,6 +212,8 @@ class LinkWound:
             for target in self._targets:
                 self._ports.links.change(target, injury.toxics)
             self._follow_from_here(injury)
+        if self._timer.now_ns() - self._retired_ns >= RETIRE_EVERY_S * 1e9:
+            self._retire()
         return False
 
     def heal(self) -> None:
@@ -245,6 +250,12 @@ class LinkWound:
             links.recycle(target)
         if injury.is_shut:
             links.shut(target)
+
+    def _retire(self) -> None:
+        self._retired_ns = self._timer.now_ns()
+        if self._injury.closes_after_ms is not None:
+            for target in self._targets:
+                self._ports.links.retire(target)
 
     def _next_step(self) -> Injury | None:
         """Return what the latest step that is due makes of the injury; None if there is none."""

@@ -131,6 +131,10 @@ class FakeLinks:
         self.shut_links.add(link)
         self.connections_now[link] = 0
 
+    def retire(self, link: str) -> bool:
+        self.calls.append(f"retire {link}")
+        return True
+
     def recycle(self, link: str) -> None:
         self.calls.append(f"recycle {link}")
         self.seen[link] = ()

@@ -45,6 +45,9 @@ class ShamLinks:
     def shut(self, link: str) -> None:
         pass
 
+    def retire(self, link: str) -> bool:
+        return self._links.retire(link)
+
     def recycle(self, link: str) -> None:
         pass
 

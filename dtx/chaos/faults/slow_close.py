@@ -4,9 +4,13 @@ Layer: link. Unit: every proxy of the link. Bytes in flight: pass. The destinati
 and the source, which waits for the other end to close, learns that late as well: sockets pile up. Healing: connections
 that wait for their end are closed at once.
 
+Sources keep their connections in pools, where none would end in the time of a run. So one idle connection of each link is ended
+at its source every 0.3 s, as an operating system does that gives up on one, or a pool that retires it: the source reads the end
+of the stream and connects anew.
+
 Proof: the kernel shows connections that the source had closed and that the proxy kept for at least the delay. Where the
-destination closes first, the proxy's socket to the source shows nothing until its own end: that proves nothing. Pools that
-keep their connections close none: then it does not land.
+destination closes first, the proxy's socket to the source shows nothing until its own end: that proves nothing. Where no
+connection is ever idle, none is closed: then it does not land.
 """
 
 from typing import Final

@@ -8,6 +8,7 @@ from dtx.config.model import Link
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import DroppedBytes, LinkConnection, LinkTraffic, Stream, Toxic
+from dtx.targets.proxies.retire import retire_idle
 from dtx.targets.proxies.toxiproxy import (
     DirectionBytes,
     Proxy,
@@ -139,6 +140,10 @@ class ProxiedLinks:
     def shut(self, link: str) -> None:
         """Disable the link's proxy: the server closes its connections and its listening socket."""
         self._client.enable(_proxy_name(link), is_enabled=False)
+
+    def retire(self, link: str) -> bool:
+        """Shut the source's socket of one idle connection down."""
+        return retire_idle(self._proxies[link].listen.port)
 
     def recycle(self, link: str) -> None:
         """Disable the link's proxy and enable it again at once; its toxics stay."""

@@ -375,15 +375,24 @@ class TestPieces:
 
 class TestSlowClose:
     def test_the_destination_learns_late_that_the_source_has_closed(self, bench: Bench) -> None:
-        greet(bench.old)
-        bench.begin("slow-close:100ms")
-        assert greet(bench.old) < 60
-        bench.old.shutdown(socket.SHUT_WR)
-        began = time.monotonic()
-        assert end_of(bench.old) == "fin"
-        assert 0.2 <= time.monotonic() - began < 0.8
+        bench.begin("slow-close:150ms", on_s=1.0)
+        with bench.connect() as new:
+            assert greet(new) < 60
+            new.shutdown(socket.SHUT_WR)
+            began = time.monotonic()
+            assert end_of(new) == "fin"
+            assert 0.3 <= time.monotonic() - began < 1.2
         landing = bench.wait()
         assert landing.has_landed, landing.reason
+
+    def test_an_idle_connection_that_its_source_would_keep_is_retired(self, bench: Bench) -> None:
+        greet(bench.old)
+        time.sleep(0.02)
+        bench.begin("slow-close:150ms", on_s=1.0)
+        assert end_of(bench.old) == "fin"
+        landing = bench.wait()
+        assert landing.has_landed, landing.reason
+        bench.assert_serves()
 
 
 class TestFlap:
@@ -416,15 +425,17 @@ def test_every_link_fault_is_here() -> None:
 def test_a_fault_that_is_not_carried_out_does_not_land_on_live_traffic(
     bench: Bench, fault: str
 ) -> None:
-    greet(bench.old)
     bench.begin(fault, is_sham=True)
     began = time.monotonic()
+    lasting = bench.connect()
     while time.monotonic() - began < ON_S - 0.1:
-        greet(bench.old, b"x" * 300)
+        with contextlib.suppress(OSError, AssertionError):  # slow-close retires it
+            greet(lasting, b"x" * 300)
         with bench.connect() as short:
             greet(short)
         time.sleep(0.02)
     landing = bench.wait()
+    lasting.close()
     assert not landing.has_landed, landing.reason
     greet(bench.old)
 
