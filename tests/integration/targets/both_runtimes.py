@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dtx.config.model import DatabaseKind
 from dtx.targets.provision import RuntimeName
 from dtx.targets.runtime import RunScope, Runtime
 
@@ -28,7 +29,8 @@ def open_runtime(name: RuntimeName) -> Iterator[Runtime]:
     from dtx.targets.docker.runtime import DockerRuntime
 
     with open_folder() as folder:
-        docker = DockerRuntime(RunScope(run_id=f"test-{uuid.uuid4().hex[:8]}", folder=folder))
+        scope = RunScope(run_id=f"test-{uuid.uuid4().hex[:8]}", folder=folder)
+        docker = DockerRuntime(scope, [DatabaseKind.POSTGRES])
         try:
             yield docker
         finally:
