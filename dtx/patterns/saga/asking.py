@@ -27,14 +27,21 @@ class Asked(Protocol):
 class Asker:
     """Asks again and again, which the participants' barriers make harmless."""
 
-    def __init__(self, participants: Asked, *, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        participants: Asked,
+        *,
+        backoff: Backoff | None = None,
+        budget_s: float = ACTION_BUDGET_S,
+    ) -> None:
         self._participants = participants
+        self._budget_s = budget_s
         self._backoff = backoff or Backoff()
 
     async def within_budget(self, request: Request) -> Answer | None:
         """Ask for an action until it is answered; None if its outcome is unknown when the budget is spent."""
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + ACTION_BUDGET_S
+        give_up_at = loop.time() + self._budget_s
         attempt = 1
         while True:
             answer = await self.once(request, attempt)

@@ -92,9 +92,10 @@ def test_secrets_written_into_the_file_are_redacted_and_references_are_not() -> 
 
 def test_fault_of_a_variant_may_name_what_only_the_variant_has() -> None:
     assert plan(variant=None).system_name == "saga"
-    [fault] = resolve_system_of("early-key").variants["early-key"].exposed_by
-    assert plan(faults=(fault,), variant="early-key").schedule.windows[0].targets == ("payments",)
-    with pytest.raises(UsageError, match="no crash point"):
+    [fault] = resolve_system_of("stale-reply").variants["stale-reply"].exposed_by
+    [window] = plan(faults=(fault,), variant="stale-reply").schedule.windows
+    assert window.targets == ("payments->orders",)
+    with pytest.raises(UsageError, match="no link"):
         plan(faults=(fault,))
 
 
@@ -102,7 +103,7 @@ def test_fault_of_a_variant_that_names_nothing_is_an_error_of_the_file(tmp_path:
     folder = tmp_path / "till"
     shutil.copytree(find_system("saga"), folder)
     file = folder / "system.toml"
-    file.write_text(file.read_text().replace("crash-at:debit-between-commits", "crash-at:nowhere"))
+    file.write_text(file.read_text().replace("@payments->orders", "@payments->nobody"))
     settings = ExperimentSettings(system=str(folder), seed=1)
-    with pytest.raises(ConfigError, match=r"variants\.early-key\.exposed_by: .*no crash point"):
+    with pytest.raises(ConfigError, match=r"variants\.stale-reply\.exposed_by: .*nobody"):
         plan_for(settings, resolve_system(settings), LOCAL)

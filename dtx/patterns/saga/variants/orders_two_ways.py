@@ -1,4 +1,4 @@
-"""Compensations go to another instance of payments than actions: both are right, but the one may overtake the other."""
+"""Refunds go to another instance of payments than debits, and soon: right, but the one may overtake the other."""
 
 import os
 
@@ -14,6 +14,9 @@ from dtx.patterns.saga.orders import own_database, participants
 from dtx.patterns.saga.participants import Participants
 from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import SagaLog
+
+ASKED_FOR_S = 1.0
+"""Each debit is asked for once or twice."""
 
 
 class TwoWays:
@@ -34,7 +37,7 @@ def main() -> None:
     database = own_database()
     remote = Remote()
     refunds = Participants(remote, {"payments": os.environ["REFUNDS_URL"]})
-    asker = Asker(TwoWays(participants(remote), refunds))
+    asker = Asker(TwoWays(participants(remote), refunds), budget_s=ASKED_FOR_S)
     coordinator = Coordinator(ORDER_SAGA, SagaLog(ORDER_SAGA, database), asker)
     face = routes(ORDER_SAGA, coordinator, database)
     serve(database, face, remote, coordinator, Recovery(coordinator))

@@ -3,7 +3,6 @@
 import os
 
 from dtx.patterns.common.barrier import ActionEffect, Answer, Barrier
-from dtx.patterns.common.crash_points import crash_point
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.narration import tell
 from dtx.patterns.common.service import serve
@@ -27,7 +26,6 @@ class EarlyBarrier(Barrier):
         if not is_new:
             return await super().act(tx, step, effect)
         tell(tx, f"{step} noted as done, to be done next")
-        crash_point(f"{step}-between-commits", tx)
         async with self._own.transaction() as connection:
             answer = await effect(connection)
             if answer is not Answer.DONE:

@@ -1,0 +1,26 @@
+"""Broken: a reply says which saga it is for, but nobody looks to which question (S13: a stale reply moves the wrong step)."""
+
+from dtx.patterns.common.remote import Remote
+from dtx.patterns.common.service import serve
+from dtx.patterns.saga.asking import Asker
+from dtx.patterns.saga.coordinator import Coordinator
+from dtx.patterns.saga.face import routes
+from dtx.patterns.saga.order_saga import ORDER_SAGA
+from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.recovery import Recovery
+from dtx.patterns.saga.saga_log import SagaLog
+from dtx.patterns.saga.variants.reply_channel import Mailbox
+
+
+def main() -> None:
+    """Run the worker."""
+    database = own_database()
+    remote = Remote()
+    mailbox = Mailbox(participants(remote))
+    coordinator = Coordinator(ORDER_SAGA, SagaLog(ORDER_SAGA, database), Asker(mailbox))
+    face = [mailbox.route, *routes(ORDER_SAGA, coordinator, database)]
+    serve(database, face, remote, coordinator, Recovery(coordinator))
+
+
+if __name__ == "__main__":
+    main()
