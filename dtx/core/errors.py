@@ -42,6 +42,12 @@ class RecordError(DtxError):
     exit_code = ExitCode.USAGE
 
 
+class StorageError(DtxError):
+    """A file of ours can't be written: a full disk, a quota, a medium that went away."""
+
+    exit_code = ExitCode.ENVIRONMENT
+
+
 class ProvisionError(DtxError):
     """A server, a proxy, an image or a worker did not come up."""
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import msgspec
 
+from dtx.core.moment import Ns
+
 FieldValue = str | int | float | bool
 
 
@@ -55,7 +57,7 @@ class ProcessChange(StrEnum):
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """One line of the history."""
 
-    at_ns: int
+    at_ns: Ns
 
 
 class Clock(Entry, frozen=True, kw_only=True, tag="clock"):
@@ -64,7 +66,7 @@ class Clock(Entry, frozen=True, kw_only=True, tag="clock"):
     The first entry of a history, and its last but one: a wall clock that was set meanwhile shows.
     """
 
-    wall_ns: int
+    wall_ns: Ns
 
 
 class Phase(Entry, frozen=True, kw_only=True, tag="phase"):
@@ -78,7 +80,7 @@ class Invoked(Entry, frozen=True, kw_only=True, tag="invoke"):
 
     tx: str
     process: int
-    intended_ns: int
+    intended_ns: Ns
     value: dict[str, FieldValue]
 
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import msgspec
 
+from dtx.core.moment import Ns
+
 
 class Effect(StrEnum):
     """What a row of `effects` records."""
@@ -40,14 +42,14 @@ class EffectRow(Row, frozen=True, kw_only=True):
     step: str
     effect: Effect
     amount: int
-    at_ns: int | None = None
+    at_ns: Ns | None = None
 
 
 class PendingRow(Row, frozen=True, kw_only=True):
     """This participant still has `tx` open since `since_ns` (wall clock), if it knows since when."""
 
     tx: str
-    since_ns: int | None = None
+    since_ns: Ns | None = None
 
 
 class PreparedRow(Row, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ class PreparedRow(Row, frozen=True, kw_only=True):
 
     gid: str
     tx: str | None = None
-    since_ns: int | None = None
+    since_ns: Ns | None = None
 
 
 class ResidueRow(Row, frozen=True, kw_only=True):

@@ -10,7 +10,9 @@
 Files are written as the run goes, so that a killed harness leaves a folder that can still be judged.
 """
 
+import contextlib
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from dtx.core.errors import RecordError
+from dtx.core.errors import RecordError, StorageError
 from dtx.core.history import HistoryEntry
 from dtx.core.observation import (
     EffectRow,
@@ -35,6 +37,11 @@ SCHEMA = 1
 """Major version of every file; a reader refuses a newer one."""
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_HINT = "is this a run folder of dtx? `dtx list runs` names them"
+_MOST_DIGITS = 19
+"""Of a time in a log: more do not fit 64 bits."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +86,7 @@ class _Complete(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...]
 
 
+_COMPLETE = "observations/complete.json"
 _ROW_TYPES: dict[str, type[msgspec.Struct]] = {
     "effects": EffectRow,
     "pending": PendingRow,
@@ -115,8 +123,10 @@ class RunFolder:
                     hint="give another place with --out DIR",
                 ) from error
             else:
-                (candidate / "logs").mkdir()
-                return cls(candidate)
+                folder = cls(candidate)
+                with _writing(folder.logs):
+                    folder.logs.mkdir()
+                return folder
 
     @property
     def logs(self) -> Path:
@@ -124,7 +134,11 @@ class RunFolder:
         return self.path / "logs"
 
     def write_plan(self, plan: Plan) -> None:
-        """Write plan.json; this comes before anything is started."""
+        """Write plan.json; this comes before anything is started.
+
+        Raises:
+            StorageError: it can't be written; so of everything that is written here.
+        """
         self._write("plan.json", msgspec.json.format(msgspec.json.encode(plan)))
 
     def read_plan(self) -> Plan:
@@ -145,9 +159,14 @@ class RunFolder:
         A run that ended before anything was started has no history yet: that is an empty one.
 
         Raises:
-            RecordError: a line other than the last is damaged.
+            RecordError: a line other than the last is damaged, or the file is lost.
         """
-        if not (self.path / "history.jsonl").exists():
+        if not os.path.lexists(self.path / "history.jsonl"):
+            if os.path.lexists(self.path / _COMPLETE):
+                raise RecordError(
+                    f"{self.path / 'history.jsonl'}: missing, though the run came to its end",
+                    hint="the folder was changed or copied in part; run it again",
+                )
             return ()
         decoder: msgspec.json.Decoder[HistoryEntry] = msgspec.json.Decoder(HistoryEntry)
         return tuple(self._lines("history.jsonl", decoder, may_be_torn=True))
@@ -155,15 +174,16 @@ class RunFolder:
     def write_observations(self, observations: Observations) -> None:
         """Write every shape's file, then the mark that they are complete."""
         folder = self.path / "observations"
-        folder.mkdir(exist_ok=True)
         encoder = msgspec.json.Encoder()
         rows: dict[str, int] = {}
-        for shape in _ROW_TYPES:
-            values = getattr(observations, shape)
-            rows[shape] = len(values)
-            (folder / f"{shape}.jsonl").write_bytes(encoder.encode_lines(values))
+        with _writing(folder):
+            folder.mkdir(exist_ok=True)
+            for shape in _ROW_TYPES:
+                values = getattr(observations, shape)
+                rows[shape] = len(values)
+                (folder / f"{shape}.jsonl").write_bytes(encoder.encode_lines(values))
         complete = _Complete(schema=SCHEMA, rows=rows, errors=observations.errors)
-        self._write("observations/complete.json", encoder.encode(complete))
+        self._write(_COMPLETE, encoder.encode(complete))
 
     def read_observations(self) -> Observations | None:
         """Read the observations; None if the run ended before they were all read.
@@ -171,9 +191,9 @@ class RunFolder:
         Raises:
             RecordError: a file is damaged, newer, or has lost rows.
         """
-        if not (self.path / "observations" / "complete.json").exists():
+        if not os.path.lexists(self.path / _COMPLETE):
             return None
-        complete = self._read("observations/complete.json", _Complete)
+        complete = self._read(_COMPLETE, _Complete)
         found: dict[str, Any] = {}
         for shape, row_type in _ROW_TYPES.items():
             if shape not in complete.rows:
@@ -199,66 +219,100 @@ class RunFolder:
         Raises:
             RecordError: damaged or newer.
         """
-        if not (self.path / "verdict.json").exists():
+        if not os.path.lexists(self.path / "verdict.json"):
             return None
         return self._read("verdict.json", Verdict)
 
     def log_lines(self, worker: str) -> Iterator[tuple[int, str]]:
-        """Yield what a worker wrote: (at_ns, line), undecodable bytes replaced."""
+        """Yield what a worker wrote: (at_ns, line), undecodable bytes replaced.
+
+        Raises:
+            RecordError: the file can't be read.
+        """
         path = self.logs / f"{worker}.log"
-        if not path.exists():
+        if not os.path.lexists(path):
             return
+        _require_file(path)
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 at, _, text = line.rstrip("\n").partition(" ")
-                if at.isdigit():
+                if at.isascii() and at.isdigit() and len(at) <= _MOST_DIGITS:
                     yield int(at), text
 
     def _write(self, name: str, content: bytes) -> None:
         target = self.path / name
         partial = target.with_name(target.name + ".part")
-        partial.write_bytes(content + b"\n")
-        partial.replace(target)
+        try:
+            with _writing(target):
+                partial.write_bytes(content + b"\n")
+                partial.replace(target)
+        except StorageError:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
 
     def _read(self, name: str, kind: type[S]) -> S:
         path = self.path / name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise RecordError(
-                f"{path}: {error.strerror}",
-                hint="is this a run folder of dtx? `dtx list runs` names them",
-            ) from error
+        content = _content(path)
         _refuse_newer(path, content)
         try:
             return msgspec.json.decode(content, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except _UNDECODABLE as error:
             raise RecordError(f"{path}: damaged: {error}") from error
 
     def _lines(
         self, name: str, decoder: "msgspec.json.Decoder[Any]", *, may_be_torn: bool
     ) -> Iterable[Any]:
         path = self.path / name
-        try:
-            lines = path.read_bytes().split(b"\n")
-        except OSError as error:
-            raise RecordError(f"{path}: {error.strerror}") from error
-        last = max((i for i, line in enumerate(lines) if line.strip()), default=-1)
+        lines = _content(path).split(b"\n")
         for number, line in enumerate(lines):
             if not line.strip():
                 continue
             try:
                 yield decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                if may_be_torn and number == last:
-                    return
+            except _UNDECODABLE as error:
+                if may_be_torn and number == len(lines) - 1:
+                    return  # it has no end: only the last write can be torn
                 raise RecordError(f"{path}:{number + 1}: damaged line: {error}") from error
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path}: can't be written: {error.strerror or error}",
+        hint="make room there, or give another place with --out DIR",
+    )
+
+
+def _content(path: Path) -> bytes:
+    _require_file(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}", hint=_HINT) from error
+
+
+def _require_file(path: Path) -> None:
+    """Refuse what is no plain file: a pipe would never end, nor would a device."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}", hint=_HINT) from error
+    if not stat.S_ISREG(mode):
+        raise RecordError(f"{path}: not a file", hint=_HINT)
 
 
 def _refuse_newer(path: Path, content: bytes) -> None:
     try:
         head = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNDECODABLE as error:
         raise RecordError(f"{path}: not JSON: {error}") from error
     schema = head.get("schema") if isinstance(head, dict) else None
     if not isinstance(schema, int):
@@ -274,17 +328,38 @@ class HistoryWriter:
     """Appends entries, each in one write, so that a SIGKILL tears at most the last line."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._path = path
+        with _writing(path):
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._encoder = msgspec.json.Encoder()
         self._lock = threading.Lock()
         self._is_open = True
+        self._failure: StorageError | None = None
 
     def append(self, entry: HistoryEntry) -> None:
-        """Write one entry; after `close` entries of late threads are dropped."""
+        """Write one entry; after `close` entries of late threads are dropped.
+
+        Where it can't be written, nothing is any more: a history may lack its end, but nothing in between.
+        `require_sound` then tells the one who leads the run; the threads of clients and faults go on, to heal.
+        """
         line = self._encoder.encode(entry) + b"\n"
         with self._lock:
-            if self._is_open:
-                os.write(self._file, line)
+            if not self._is_open or self._failure:
+                return
+            try:
+                while line:
+                    line = line[os.write(self._file, line) :]
+            except OSError as error:
+                self._failure = _unwritable(self._path, error)
+
+    def require_sound(self) -> None:
+        """Go on only if everything so far has been written.
+
+        Raises:
+            StorageError: an entry could not be written; what was written before can be read.
+        """
+        if self._failure is not None:
+            raise self._failure
 
     def close(self) -> None:
         """Close the file."""

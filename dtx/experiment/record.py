@@ -50,10 +50,23 @@ class Record:
                 else:
                     self._hurt.pop(entry.window, None)
 
+    def require_sound(self) -> None:
+        """Go on only if everything so far has been written.
+
+        Raises:
+            StorageError: an entry could not be written.
+        """
+        self._writer.require_sound()
+
     def phase(self, name: PhaseName) -> int:
-        """Write that a phase begins; return when, in ns."""
+        """Write that a phase begins; return when, in ns.
+
+        Raises:
+            StorageError: this entry, or one before, could not be written.
+        """
         now_ns = time.monotonic_ns()
         self.append(Phase(at_ns=now_ns, name=name))
+        self.require_sound()
         return now_ns
 
     @property

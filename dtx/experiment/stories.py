@@ -25,5 +25,5 @@ def story_of(folder: RunFolder, tx: str) -> tuple[StoryLine, ...]:
             f"{folder.path} has no transaction {tx!r} among its {len(ledger.operations)}",
             hint=f"did you mean {near}?" if near else "history.jsonl names them all",
         )
-    logs = {worker: tuple(folder.log_lines(worker)) for worker in system.workers}
+    logs = {worker: folder.log_lines(worker) for worker in system.workers}
     return tell_stories(ledger, logs, [tx])[tx]

@@ -72,7 +72,7 @@ class Trial:
         """Run the phases in the clean environment, then judge.
 
         Raises:
-            DtxError: a worker did not become ready, or the environment broke.
+            DtxError: a worker did not become ready, the environment broke, or the history can't be written.
         """
         self._plan = msgspec.structs.replace(
             self._plan, versions=self._plan.versions | environment.runtime.versions()
@@ -199,6 +199,7 @@ class Trial:
         driver: Driver,
         waiting_for: tuple[str, ...] = (),
     ) -> Ticked:
+        record.require_sound()  # a run that nobody will be able to judge need not go on
         return Ticked(
             phase=phase,
             at_s=(time.monotonic_ns() - began_ns) / 1e9,

@@ -23,5 +23,5 @@ def judge_folder(folder: RunFolder, parse: Callable[[Plan], System]) -> Verdict:
         system,
         folder.read_history(),
         folder.read_observations(),
-        {worker: tuple(folder.log_lines(worker)) for worker in system.workers},
+        {worker: folder.log_lines(worker) for worker in system.workers},
     )

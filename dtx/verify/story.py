@@ -12,8 +12,8 @@ from dtx.verify.ledger import Ledger
 from dtx.verify.timeline import FaultWindow
 from dtx.verify.words import answer_words, count, effect_words, listed
 
-Logs = Mapping[str, Sequence[tuple[int, str]]]
-"""Worker -> (monotonic ns, line), in the order written."""
+Logs = Mapping[str, Iterable[tuple[int, str]]]
+"""Worker -> (monotonic ns, line), in the order written; read at most once, and only if there is a story to tell."""
 
 MAX_LINES = 60
 MAX_WIDTH = 300

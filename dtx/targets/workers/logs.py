@@ -128,12 +128,13 @@ class LogCollector:
         source.last.extend(line.decode(errors="replace") for line in lines)
         if self._folder is None or not lines:
             return
-        file = self._files.get(source.worker)
-        if file is None:
-            path = self._folder / f"{source.worker}.log"
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            self._files[source.worker] = file
+        # A full disk must not end this thread: a worker whose pipe nobody reads stands still.
         with contextlib.suppress(OSError):
+            file = self._files.get(source.worker)
+            if file is None:
+                path = self._folder / f"{source.worker}.log"
+                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                self._files[source.worker] = file
             os.write(file, b"".join(b"%d %s\n" % (now_ns, line) for line in lines))
 
     def _close_files(self) -> None:
