@@ -4,9 +4,10 @@ import re
 
 from dtx.core.errors import UsageError
 
-_TIME = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<unit>ms|s)?")
-_SIZE = re.compile(r"(?P<number>\d+)(?P<unit>B|KB)?")
-_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
+# Of a dozen digits: more are no number that anybody means, and some that neither float nor int takes.
+_TIME = re.compile(r"(?P<number>\d{1,12}(\.\d{0,12})?|\.\d{1,12})(?P<unit>ms|s)?", re.ASCII)
+_SIZE = re.compile(r"(?P<number>\d{1,12})(?P<unit>B|KB)?", re.ASCII)
+_NUMBER = re.compile(r"\d{1,12}(\.\d{0,30})?|\.\d{1,30}", re.ASCII)
 LONGEST_MS = 30_000
 """A longer delay than this is no delay but silence, and a misread unit: `200` is 200 seconds."""
 

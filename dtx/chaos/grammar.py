@@ -56,7 +56,7 @@ def parse_requests(texts: Sequence[str]) -> tuple[Request, ...]:
 
 
 def _request(text: str) -> Request:
-    where = f"--fault {text}"
+    where = f"--fault {' '.join(text.split())}"
     if text.startswith(FILE):
         path = text.removeprefix(FILE)
         if not path:

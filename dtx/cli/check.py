@@ -26,8 +26,9 @@ def check(
     ] = False,
 ) -> ExitCode:
     """Judge a recorded run again, from its folder alone: no server, no Docker, no network."""
-    from dtx.core.run_folder import RunFolder  # noqa: PLC0415 (start time)
-    from dtx.experiment.judging import judge_run  # noqa: PLC0415
+    from dtx.core.errors import StorageError  # noqa: PLC0415 (start time)
+    from dtx.core.run_folder import RunFolder  # noqa: PLC0415
+    from dtx.experiment.judging import judge_recorded  # noqa: PLC0415
     from dtx.report.json_document import run_document  # noqa: PLC0415
     from dtx.report.terminal import print_report  # noqa: PLC0415
 
@@ -36,7 +37,11 @@ def check(
     invocation.folder = folder
     plan = RunFolder(folder).read_plan()
     with invocation.output.waiting("judging", is_told_plainly=False):
-        verdict = judge_run(folder)
+        verdict = judge_recorded(folder)
+    try:
+        RunFolder(folder).write_verdict(verdict)
+    except StorageError as error:  # an archive may be read-only, and is judged all the same
+        invocation.output.progress.print(f"dtx: {error.message}")
     if json:
         invocation.output.document(run_document(plan, verdict, folder))
     else:

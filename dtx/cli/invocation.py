@@ -39,6 +39,12 @@ class Invocation:
 
         return Output.standard()
 
+    @property
+    def lost_output(self) -> OSError | None:
+        """Why a part of the result could not be written to stdout, if so."""
+        written = self.__dict__.get("output")
+        return written.stdout.failure if written is not None else None
+
 
 def invocation_of(context: typer.Context) -> Invocation:
     """Return what `main` gave; one of its own for a command that is called without it, as a test may."""

@@ -1,9 +1,10 @@
 """The program: builds the command line, and is the only place that turns errors into output."""
 
+import functools
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -23,10 +24,12 @@ from dtx.cli import (
 )
 from dtx.cli.completing import SystemCommand
 from dtx.cli.invocation import Invocation
+from dtx.cli.log import logged
 from dtx.cli.signals import interruptible
-from dtx.cli.streams import flush_stdout
-from dtx.cli.troubles import interruption, tell, trouble_of
-from dtx.core.exit_codes import ExitCode
+from dtx.cli.streams import flush_streams, show_what_can_be_shown
+from dtx.cli.troubles import interruption, lost_output, tell, trouble_of
+from dtx.core.errors import UsageError
+from dtx.core.exit_codes import ExitCode, worst
 
 app = typer.Typer(
     name="dtx",
@@ -72,10 +75,17 @@ def _options(
     del version, debug  # `execute` looks for --debug itself, before anything can fail
 
 
+@functools.cache
+def _program() -> Callable[..., Any]:
+    """Return the command line as typer builds it from `app`, which takes a while."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
+    show_what_can_be_shown()
     code = execute(sys.argv[1:])
-    flush_stdout()
+    flush_streams()
     sys.exit(int(code))
 
 
@@ -86,9 +96,10 @@ def execute(arguments: Sequence[str]) -> ExitCode:
         is_json="--json" in arguments,
     )
     try:
-        with interruptible(), bash_words.mended():
+        with interruptible(), bash_words.mended(), logged(invocation):
+            _refuse_undecodable(arguments)
             # typer answers an interrupt with 130 by itself, and returns what the command returned.
-            returned = app(
+            returned = _program()(
                 list(arguments) or ["--help"],
                 prog_name="dtx",
                 standalone_mode=False,
@@ -107,4 +118,17 @@ def execute(arguments: Sequence[str]) -> ExitCode:
         return trouble.exit_code
     if code is ExitCode.INTERRUPTED:
         tell(interruption(invocation), invocation)
+    elif invocation.lost_output is not None:
+        trouble = lost_output(invocation.lost_output, code)
+        tell(trouble, invocation)
+        return worst((code, trouble.exit_code))
     return code
+
+
+def _refuse_undecodable(arguments: Sequence[str]) -> None:
+    """No record and no JSON document could hold them."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{argument!r} is not UTF-8") from error

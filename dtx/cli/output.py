@@ -1,6 +1,5 @@
 """Where commands write: the result to stdout, progress and errors to stderr; plain when nobody looks."""
 
-import contextlib
 import re
 import sys
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 
-from dtx.cli.streams import forget_stdout
+from dtx.cli.streams import Steadfast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,19 +17,10 @@ _PIPED_WIDTH = 10_000
 """Nothing is wrapped in a pipe: a line is a line."""
 
 
-class _Sink(Console):
-    """A console whose reader may go away: what a run proved is still its exit code (not 1, as rich would say)."""
-
-    def on_broken_pipe(self) -> None:
-        """Write to nowhere from now on."""
-        self.quiet = True
-        forget_stdout()
-
-
 class _Trimmed:
     """A stream without the blanks that tables pad their lines with."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: Steadfast) -> None:
         self._file = file
 
     def __getattr__(self, name: str) -> object:
@@ -41,12 +31,12 @@ class _Trimmed:
         return self._file.write(_BLANKS.sub("", text))
 
 
-def console_for(file: IO[str]) -> Console:
+def console_for(file: Steadfast) -> Console:
     """Return a console on an open stream; NO_COLOR and TERM=dumb are honoured."""
     # rich takes FORCE_COLOR for a terminal; a pipe must stay free of control codes whatever is set.
     is_terminal = file.isatty()
-    return _Sink(
-        file=file if is_terminal else cast("IO[str]", _Trimmed(file)),
+    return Console(
+        file=cast("IO[str]", file if is_terminal else _Trimmed(file)),
         force_terminal=is_terminal,
         width=None if is_terminal else _PIPED_WIDTH,
         highlight=False,
@@ -57,15 +47,17 @@ def console_for(file: IO[str]) -> Console:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The two consoles of one command."""
+    """The two consoles of one command, and the stream behind the first."""
 
     result: Console
     progress: Console
+    stdout: Steadfast
 
     @classmethod
     def standard(cls) -> "Output":
         """Return consoles on stdout and stderr."""
-        return cls(console_for(sys.stdout), console_for(sys.stderr))
+        stdout = Steadfast(sys.stdout)
+        return cls(console_for(stdout), console_for(Steadfast(sys.stderr)), stdout)
 
     @contextlib.contextmanager
     def waiting(
@@ -84,6 +76,5 @@ class Output:
         """Print one JSON document and nothing else."""
         from dtx.report.json_document import encode  # noqa: PLC0415 (msgspec)
 
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(encode(document).decode())
-            sys.stdout.flush()
+        self.stdout.write(encode(document).decode())
+        self.stdout.flush()

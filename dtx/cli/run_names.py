@@ -1,6 +1,7 @@
 """How a run is named on the command line: `latest`, a folder's name below .dtx/runs, or its path."""
 
 import difflib
+import errno
 import os
 from pathlib import Path
 
@@ -11,14 +12,24 @@ PLAN_FILE = "plan.json"
 
 
 def run_names(runs: Path) -> list[str]:
-    """Return the names of the run folders below `runs`, oldest first (they begin with the time)."""
-    if not runs.is_dir():
-        return []
-    return sorted(
-        folder.name
-        for folder in runs.iterdir()
-        if not folder.is_symlink() and (folder / PLAN_FILE).is_file()
-    )
+    """Return the names of the run folders below `runs`, oldest first (they begin with the time).
+
+    Raises:
+        UsageError: `runs` is there and can't be read.
+    """
+    try:
+        return sorted(
+            folder.name
+            for folder in runs.iterdir()
+            if not folder.is_symlink() and _has_plan(folder)
+        )
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise UsageError(
+            f"{runs}: {error.strerror}",
+            hint="--out DIR names the folder below which run folders are",
+        ) from error
 
 
 def is_run(name: str, runs: Path) -> bool:

@@ -13,6 +13,7 @@ from dtx.core.errors import ConfigError
 FILE_NAME = "system.toml"
 
 _DEEPEST = 30
+_LARGEST_BYTES = 1_000_000
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -25,13 +26,18 @@ def read_toml(
         ConfigError: unreadable, malformed (with line and column), or a value that JSON can't hold.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
             f"{path}: can't be read: {reason}",
             hint=hint,
         ) from error
+    if len(content) > _LARGEST_BYTES:
+        raise ConfigError(
+            f"{path}: larger than {_LARGEST_BYTES // 10**6} MB, which no such file is", hint=hint
+        )
     tables = _decoded(content, str(path))
     require_plain(tables, Place(str(path)))
     return tables
