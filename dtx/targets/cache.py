@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dtx.core.errors import ProvisionError
+
 UNPRIVILEGED_ID = 65534
 """User and group `nobody`: PostgreSQL refuses to run as root."""
 
@@ -17,6 +19,9 @@ def cache_folder() -> Path:
 
     Root's own cache is below a folder that nobody else can enter, so servers that run as another user
     could not execute binaries there: root uses /var/cache/dtx.
+
+    Raises:
+        ProvisionError: it can't be made.
     """
     given = os.environ.get("DTX_CACHE_DIR")
     if given:
@@ -26,9 +31,15 @@ def cache_folder() -> Path:
     else:
         home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         folder = Path(home) / "dtx"
-    folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        folder.chmod(0o755)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            folder.chmod(0o755)
+    except OSError as error:
+        raise ProvisionError(
+            f"can't make the cache folder {folder}: {error.strerror}",
+            hint="set DTX_CACHE_DIR to a folder that can be written",
+        ) from error
     return folder
 
 

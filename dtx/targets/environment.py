@@ -28,6 +28,7 @@ from dtx.targets.workers.sync_watch import sync_library
 _log = logging.getLogger(__name__)
 
 TOXIPROXY_READY_WITHIN_S = 15.0
+_TOXIPROXY_HINT = "`dtx doctor` says which one is used; DTX_TOXIPROXY names another"
 
 
 class Environment:
@@ -183,14 +184,16 @@ class Environment:
                 return bool(client.version())
             except ToxiproxyError:
                 if not server.is_alive():
+                    said = server.last_output() or "it wrote nothing"
                     raise ProvisionError(
-                        f"Toxiproxy died at start: {server.last_output()}"
+                        f"Toxiproxy died at start: {said}", hint=_TOXIPROXY_HINT
                     ) from None
                 return False
 
         if not poll_until(answers, Deadline.after(TOXIPROXY_READY_WITHIN_S), every_s=0.01):
             raise ProvisionError(
-                f"Toxiproxy did not answer within {TOXIPROXY_READY_WITHIN_S:.0f} s"
+                f"Toxiproxy did not answer within {TOXIPROXY_READY_WITHIN_S:.0f} s",
+                hint=_TOXIPROXY_HINT,
             )
 
     def _starter(self, name: str, is_reset_later: bool) -> Callable[[], None]:

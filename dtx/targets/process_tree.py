@@ -6,11 +6,15 @@ carries the run's mark in its environment. This module is the reaper's too: it i
 standard library, and nothing of dtx.
 """
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+_LISTEN = "0A"
+"""TCP_LISTEN in /proc/net/tcp (net/tcp_states.h)."""
 
 Members = Callable[[], set[int]]
 """Asks /proc again who belongs to a tree."""
@@ -81,6 +85,24 @@ def marked(variable: str, value: str) -> set[int]:
             continue
         if needle in content.split(b"\0"):
             found.add(pid)
+    return found
+
+
+def listening_ports(pids: Iterable[int]) -> set[int]:
+    """Return the TCP ports at which the processes accept connections."""
+    ports: dict[str, int] = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                cells = line.split()
+                if cells[3] == _LISTEN:
+                    ports[f"socket:[{cells[9]}]"] = int(cells[1].rpartition(":")[2], 16)
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for file in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    found |= {ports[name] for name in (str(file.readlink()),) if name in ports}
     return found
 
 

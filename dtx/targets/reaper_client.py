@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dtx.core.errors import ProvisionError
+
 _PROGRAM = Path(__file__).with_name("reaper.py")
 
 
@@ -12,14 +14,17 @@ class Reaper:
     """Starts the reaper process and tells it what to clean up should this process die."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            text=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_PROGRAM)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                text=True,
+            )
+        except OSError as error:
+            raise ProvisionError(f"can't start the reaper: {error.strerror}") from error
 
     def cover_run(self, run_id: str) -> None:
         """Have every process and container that carries this run id removed."""
@@ -35,7 +40,7 @@ class Reaper:
 
     def dismiss(self) -> None:
         """Say that all has been cleaned up; the reaper ends."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(ProvisionError):
             self._tell("done")
         self._close()
 
@@ -52,5 +57,10 @@ class Reaper:
     def _tell(self, line: str) -> None:
         if self._process.stdin is None:  # pragma: no cover
             raise RuntimeError("the reaper has no pipe")
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise ProvisionError(
+                f"the reaper ended with status {self._process.poll()}: nobody would clean up if dtx were killed"
+            ) from error

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from dtx.core.errors import ProvisionError
 from dtx.targets.cache import UNPRIVILEGED_ID, made_once
 from dtx.targets.local.unprivileged import run_unprivileged
 from dtx.targets.postgres.setup import HBA, INITIALISE, fingerprint, settings_text
+
+_VERSION = re.compile(r"postgres \(PostgreSQL\) (\S+)")
+_HINT = "DTX_POSTGRES_BIN must name a folder with PostgreSQL's server programs; unset, dtx looks for one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +95,15 @@ def _initialise(binaries: PostgresBinaries, folder: Path) -> None:
 
 def _binaries(folder: Path, origin: str) -> PostgresBinaries:
     if not (folder / "postgres").exists() or not (folder / "initdb").exists():
-        raise ProvisionError(f"no postgres and initdb in {folder} ({origin})")
-    words = run_unprivileged([str(folder / "postgres"), "--version"], cwd=Path("/")).split()
-    return PostgresBinaries(folder=folder, origin=origin, version=words[2])
+        raise ProvisionError(f"no postgres and initdb in {folder} ({origin})", hint=_HINT)
+    said = run_unprivileged([str(folder / "postgres"), "--version"], cwd=Path("/"))
+    match = _VERSION.match(said)
+    if match is None:
+        raise ProvisionError(
+            f"{folder / 'postgres'} ({origin}) is not PostgreSQL: --version said {said[:80]!r}",
+            hint=_HINT,
+        )
+    return PostgresBinaries(folder=folder, origin=origin, version=match[1])
 
 
 def _readable_by_all(folder: Path, cache: Path) -> Path:

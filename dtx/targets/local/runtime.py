@@ -315,6 +315,6 @@ def _copy(source: Path, target: Path) -> None:
     )  # fmt: skip
     if done.returncode != 0:
         raise ProvisionError(
-            f"can't copy the initialised cluster: {done.stderr.strip().splitlines()[-1:]}",
-            hint="is the disk full?",
+            f"can't copy the initialised cluster: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}",
+            hint="make room there, or set TMPDIR to a folder with room",
         )

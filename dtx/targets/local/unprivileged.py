@@ -30,6 +30,8 @@ def run_unprivileged(command: list[str], *, cwd: Path, given: str = "") -> str:
         )  # type: ignore[call-overload]  # fmt: skip
     except OSError as error:
         raise ProvisionError(f"{command[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ProvisionError(f"{command[0]} did not end within {error.timeout:.0f} s") from error
     if done.returncode != 0:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise ProvisionError(f"{command[0]} failed with status {done.returncode}: {last}")

@@ -27,6 +27,8 @@ PRISTINE = "dtx_pristine"
 """A copy of the database as the schema left it; `reset` goes back to it."""
 
 QUERY_TIMEOUT_S = 20
+SCHEMA_TIMEOUT_S = 60
+"""For a whole schema file: it may load data, but a run must not wait for ever."""
 
 
 class PostgresTarget:
@@ -89,7 +91,8 @@ class PostgresTarget:
         if schema is None:
             return
         text = _read(schema)
-        with self._session(DATABASE) as connection:
+        limit = f"-c statement_timeout={SCHEMA_TIMEOUT_S}s"
+        with self._session(DATABASE, options=limit) as connection:
             try:
                 connection.execute(text.encode())
             except psycopg.Error as error:
@@ -167,10 +170,10 @@ class PostgresTarget:
         ]
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
-        """Run a system's query in a read-only transaction with a time-out.
+        """Run a system's query, one statement, in a read-only transaction with a time-out.
 
         Raises:
-            ConfigError: it fails, writes, or takes over QUERY_TIMEOUT_S.
+            ConfigError: it fails, writes, is several statements, or takes over QUERY_TIMEOUT_S.
             ProvisionError: the server does not answer.
         """
         with self._reading() as connection:
@@ -190,7 +193,9 @@ class PostgresTarget:
                 with self._blaming(text):
                     # The line break ends a comment at the query's end.
                     inner = f"{text.strip().rstrip(';')}\n"
-                    found.append(_number(connection, f"select count(*) from ({inner}) as rows"))
+                    counting = f"select count(*) from ({inner}) as rows"
+                    row = connection.execute(counting.encode(), prepare=True).fetchone()
+                    found.append(int(row[0]) if row else 0)
         return found
 
     @contextmanager
@@ -205,13 +210,20 @@ class PostgresTarget:
 
     @contextmanager
     def _reading(self, within_s: int | None = None) -> Iterator["psycopg.Connection[Any]"]:
+        """Give a session in which a statement can't write, nor make itself able to.
+
+        Statements are prepared, for the server then refuses several in one text, of which the first could switch
+        to writing; and they run in a block, which no procedure can commit to begin another transaction.
+        """
         options = f"-c default_transaction_read_only=on -c statement_timeout={within_s or QUERY_TIMEOUT_S}s"
         with self._session(DATABASE, options=options) as connection:
-            yield connection
+            connection.prepare_threshold = 5
+            with connection.transaction(force_rollback=True):
+                yield connection
 
     def _answer(self, connection: "psycopg.Connection[Any]", text: str) -> Answer:
         with self._blaming(text):
-            cursor = connection.execute(text.encode())
+            cursor = connection.execute(text.encode(), prepare=True)
             if cursor.description is None:
                 raise ConfigError(f"{self.name}: query failed: it gives no rows\n  {text}")
             return len(cursor.description), list(cursor.fetchall())
@@ -287,9 +299,13 @@ def _read(schema: Path) -> str:
     try:
         return schema.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{schema}: not UTF-8: {error.reason} at byte {error.start}") from error
+        raise ConfigError(
+            f"{schema}: not UTF-8: {error.reason} at byte {error.start}", hint="save it as UTF-8"
+        ) from error
     except OSError as error:
-        raise ConfigError(f"{schema}: {error.strerror}") from error
+        raise ConfigError(
+            f"{schema}: {error.strerror}", hint=f"see `schema` in {schema.parent / 'system.toml'}"
+        ) from error
 
 
 def _schema_error(schema: Path, text: str, error: psycopg.Error) -> ConfigError:

@@ -43,8 +43,11 @@ def toxiproxy_binary(cache: Path) -> Path:
     """
     given = os.environ.get("DTX_TOXIPROXY")
     if given:
-        if not os.access(given, os.X_OK):
-            raise ProvisionError(f"DTX_TOXIPROXY={given} is not an executable file")
+        if not os.access(given, os.X_OK) or not Path(given).is_file():
+            raise ProvisionError(
+                f"DTX_TOXIPROXY={given} is not an executable file",
+                hint="it must name a toxiproxy-server; unset, dtx builds one",
+            )
         return Path(given)
     target = cached_binary(cache)
     made_once(target.parent, lambda folder: _build(folder / target.name, cache))

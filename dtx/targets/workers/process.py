@@ -1,6 +1,7 @@
 """One worker: a program of the system as an operating-system process that can be killed and started again."""
 
 import contextlib
+import errno
 import http.client
 import os
 import shutil
@@ -78,7 +79,7 @@ class WorkerProcess:
             )  # fmt: skip
         except OSError as error:
             raise ConfigError(
-                f"worker {self.worker.name}: can't start {command[0]!r}: {error.strerror}",
+                f"worker {self.worker.name}: can't start {command[0]!r}: {self._why(command[0], error)}",
                 hint=self._first_things_to_look_at("`command`"),
             ) from error
         self._process = process
@@ -109,11 +110,7 @@ class WorkerProcess:
                 return
             self._refuse_dead()
             if deadline.is_over:
-                raise ProvisionError(
-                    f"worker {self.worker.name} was not ready in time: GET {self.worker.ready} said {last}\n"
-                    f"{self._output()}",
-                    hint=f"see `ready` and `ready_within_s` of [workers.{self.worker.name}]",
-                )
+                raise self._not_ready(self.address, last)
             time.sleep(0.02)
         self._refuse_dead()
 
@@ -193,6 +190,23 @@ class WorkerProcess:
         if not reference.kind:
             return own[reference.field]
         return self._resolve_other(reference)
+
+    def _why(self, program: str, error: OSError) -> str:
+        """Return why it can't be executed; a script without its interpreter is not found though it is there."""
+        if error.errno == errno.ENOENT and (self._folder / program).exists():
+            return "it is there, but the interpreter in its first line is not"
+        if error.errno == errno.ENOENT and not self._folder.is_dir():
+            return f"the folder {self._folder} is gone"
+        return error.strerror or str(error)
+
+    def _not_ready(self, address: Address, last: str) -> ProvisionError:
+        name = self.worker.name
+        ports = process_tree.listening_ports(self.members()) - {address.port}
+        elsewhere = f"; it listens on port {min(ports)} instead of {address.port}" if ports else ""
+        return ProvisionError(
+            f"worker {name} was not ready in time: GET {self.worker.ready} said {last}{elsewhere}\n{self._output()}",
+            hint=f"it must listen on 127.0.0.1 at its PORT; see `ready`, `ready_within_s` of [workers.{name}]",
+        )
 
     def _refuse_dead(self) -> None:
         if not self.is_alive():
