@@ -245,6 +245,19 @@ class TestUnclean:
         )
         assert eventually(lambda: target.unclean() == []), target.unclean()
 
+    def test_endless_schema_is_ended_and_blamed_on_its_file(
+        self, runtime: LocalRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgres, "SCHEMA_TIMEOUT_S", 1)
+        schema = tmp_path / "endless.sql"
+        schema.write_text("select pg_sleep(60);")
+        target = PostgresTarget("endless", runtime.launch_postgres("endless"))
+        target.wait_ready(30)
+        with pytest.raises(
+            ConfigError, match=r"endless\.sql: canceling statement due to statement"
+        ):
+            target.apply_schema(schema)
+
 
 class TestQuery:
     @pytest.mark.parametrize(
@@ -262,6 +275,35 @@ class TestQuery:
         assert "in a read-only transaction" in caught.value.message
         assert statement in caught.value.message
         assert eventually(lambda: target.unclean() == []), target.unclean()
+
+    @pytest.mark.parametrize(
+        "trick",
+        [
+            "set transaction read write; delete from accounts returning *",
+            "commit; begin read write; delete from accounts returning *",
+            "rollback; set default_transaction_read_only = off; delete from accounts returning *",
+            "select 1; select 2",
+            "select set_config('transaction_read_only', 'off', false)",
+            "set transaction read write",
+            "commit",
+            "call settle('x')",
+            "select settled()",
+        ],
+    )
+    def test_query_cannot_make_itself_able_to_write(
+        self, target: PostgresTarget, trick: str
+    ) -> None:
+        run(
+            target,
+            "create or replace function settled() returns int language plpgsql as $$ begin"
+            " set transaction read write; delete from accounts; return 1; end $$",
+            "create or replace procedure settle(inout a text) language plpgsql as $$ begin commit;"
+            " set transaction read write; delete from accounts; end $$",
+        )
+        for ask in (target.query, lambda text: target.counts([text])):
+            with pytest.raises(ConfigError, match=r"^pay-db: query failed: "):
+                ask(trick)
+        assert len(target.query("select * from accounts")) > 0
 
     @pytest.mark.parametrize("method", ["query", "counts"])
     def test_endless_query_is_ended_and_blamed_on_the_sql(

@@ -107,7 +107,8 @@ def test_a_defect_prints_its_traceback_with_debug_only(
         (UsageError("x"), ExitCode.USAGE),
         (ProvisionError("x"), ExitCode.ENVIRONMENT),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED),
-        (OSError(28, "No space left on device"), ExitCode.INTERNAL),
+        (OSError(28, "No space left on device"), ExitCode.ENVIRONMENT),
+        (OSError(22, "Invalid argument"), ExitCode.INTERNAL),
         (SystemError("x"), ExitCode.INTERNAL),
     ],
 )

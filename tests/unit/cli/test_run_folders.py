@@ -62,11 +62,11 @@ def test_check_answers_with_the_new_verdict(
     (RUNS / "latest").symlink_to("a")
     judged: list[Path] = []
 
-    def judge_run(path: Path) -> Verdict:
+    def judge_recorded(path: Path) -> Verdict:
         judged.append(path)
         return verdict
 
-    monkeypatch.setattr(judging, "judge_run", judge_run)
+    monkeypatch.setattr(judging, "judge_recorded", judge_recorded)
     answer = dtx("check")
     assert answer.code is code
     assert word in answer.out
@@ -101,7 +101,7 @@ def test_check_of_a_file_in_a_run_folder_takes_the_folder(
 ) -> None:
     folder = write_run(RUNS / "a", make_plan(), None).path
     (folder / name).touch()
-    monkeypatch.setattr(judging, "judge_run", lambda path: make_holds())
+    monkeypatch.setattr(judging, "judge_recorded", lambda path: make_holds())
     answer = dtx("check", str(folder / name))
     assert answer.code is ExitCode.HOLDS
     assert f"run folder  {folder}\n" in answer.out
