@@ -1,5 +1,6 @@
 """Where commands write: the result to stdout, progress and errors to stderr; plain when nobody looks."""
 
+import contextlib
 import re
 import sys
 from dataclasses import dataclass
