@@ -26,7 +26,7 @@ from dtx.cli.completing import SystemCommand
 from dtx.cli.invocation import Invocation
 from dtx.cli.log import logged
 from dtx.cli.signals import interruptible
-from dtx.cli.streams import flush_streams, show_what_can_be_shown
+from dtx.cli.streams import flush_streams, open_closed_streams, show_what_can_be_shown
 from dtx.cli.troubles import interruption, lost_output, tell, trouble_of
 from dtx.core.errors import UsageError
 from dtx.core.exit_codes import ExitCode, worst
@@ -83,6 +83,7 @@ def _program() -> Callable[..., Any]:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    open_closed_streams()
     show_what_can_be_shown()
     code = execute(sys.argv[1:])
     flush_streams()

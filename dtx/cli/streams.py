@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 
@@ -46,6 +47,13 @@ class Steadfast:
         except OSError as error:
             self.failure = self.failure or error
             _forget(self._file)
+
+
+def open_closed_streams() -> None:
+    """Give a program that was started without them (`>&-`) streams that lead nowhere: Python sets them to None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for good)
 
 
 def show_what_can_be_shown() -> None:
