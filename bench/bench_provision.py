@@ -25,8 +25,6 @@ from pathlib import Path
 import figures
 import psycopg
 import requests
-from dtx.targets.cluster import DATABASE, INITIALISE, USER
-from dtx.targets.docker.cluster import initialised_image
 from figures import Figure
 
 from dtx.config.find import find_system
@@ -38,8 +36,11 @@ from dtx.core.run_folder import RunFolder
 from dtx.targets.cache import UNPRIVILEGED_ID, cache_folder
 from dtx.targets.docker.engine import connect
 from dtx.targets.docker.images import POSTGRES, TOXIPROXY, resolve_image
+from dtx.targets.docker.initialised import initialised_image
+from dtx.targets.docker.postgres_image import RECIPE
 from dtx.targets.local.postgres_binaries import find_postgres, initialised_cluster
 from dtx.targets.loopback import free_port
+from dtx.targets.postgres.setup import DATABASE, INITIALISE, USER
 from dtx.targets.provision import RuntimeName, choose_runtime, provisioned
 from dtx.targets.proxies.toxiproxy_binary import toxiproxy_binary
 from dtx.targets.runtime import Address
@@ -139,7 +140,7 @@ def bare_docker() -> float:
     """Start the containers on the host's network from the initialised image, and nothing else."""
     engine = connect()
     api = engine.api
-    cluster = initialised_image(engine, resolve_image(engine, POSTGRES), "bench")
+    cluster = initialised_image(engine, RECIPE, resolve_image(engine, POSTGRES), "bench")
     proxy = resolve_image(engine, TOXIPROXY)
     made: list[str] = []
 
@@ -153,7 +154,7 @@ def bare_docker() -> float:
 
     def postgres() -> None:
         port = free_port()
-        run(cluster.id, cluster.command(Address("127.0.0.1", port)), cluster.user)
+        run(cluster.id, RECIPE.command(cluster, Address("127.0.0.1", port)), cluster.user)
         until_answered(port)
 
     def toxiproxy() -> None:
@@ -175,16 +176,15 @@ def one_after_another() -> float:
 
     engine = connect()
     base = resolve_image(engine, POSTGRES)
-    cluster = initialised_image(engine, base, "bench")
+    cluster = initialised_image(engine, RECIPE, base, "bench")
     script = f'{INITIALISE} echo "host all all all trust" > "$2/pg_hba.conf"; exec "$1/postgres" -D "$2" -h "*" -k ""'
-    binaries = cluster.binary.rpartition("/")[0]
     with ExitStack() as stack:
         began = time.perf_counter()
         for _ in range(SERVERS):
             server = DockerContainer(
                 base.name, entrypoint=["/bin/sh", "-c", script, "sh"], user=cluster.user
             )
-            server.with_command([binaries, "/tmp/data"]).with_exposed_ports(5432)
+            server.with_command([cluster.folder, "/tmp/data"]).with_exposed_ports(5432)
             stack.enter_context(server)
             until_answered(int(server.get_exposed_port(5432)))
         proxy = DockerContainer(resolve_image(engine, TOXIPROXY).name).with_exposed_ports(8474)

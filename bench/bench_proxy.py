@@ -50,7 +50,8 @@ def measure() -> Iterator[Figure]:
     through: list[float] = []
     with tempfile.TemporaryDirectory() as folder, answering() as port:
         Path(folder).chmod(0o755)
-        runtime = LocalRuntime(RunScope(run_id=uuid.uuid4().hex[:12], folder=Path(folder) / "run"))
+        scope = RunScope(run_id=uuid.uuid4().hex[:12], folder=Path(folder) / "run")
+        runtime = LocalRuntime(scope, ())
         try:
             proxy = proxied(ToxiproxyClient(runtime.launch_toxiproxy().address), port)
             straight = http.client.HTTPConnection("127.0.0.1", port)

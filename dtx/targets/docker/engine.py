@@ -58,7 +58,6 @@ def connect() -> Engine:
             timeout=CONNECT_TIMEOUT_S,
             max_pool_size=POOL_SIZE,
         )
-        version = str(api.version()["Version"])
         info = api.info()
     except ENGINE_ERRORS as error:
         raise ProvisionError(
@@ -67,7 +66,7 @@ def connect() -> Engine:
         ) from error
     _refuse_foreign_loopback(info)
     api.timeout = OPERATION_TIMEOUT_S
-    return Engine(api, socket, version)
+    return Engine(api, socket, str(info["ServerVersion"]))
 
 
 def engine_answers() -> str | None:
