@@ -246,10 +246,12 @@ def on(runtime: RuntimeName) -> Iterator[Figure]:
         if find_spec("testcontainers") is None:
             print("   not measured: testcontainers is not installed (`make bench` does it)")
             return
-        [containers] = figures.repeated(CONTAINERS_REPETITIONS, one_after_another)
+        again, containers = figures.repeated(
+            CONTAINERS_REPETITIONS, lambda: ours(runtime), one_after_another
+        )
         yield Figure(
             what="provisioning, docker",
-            values=took[: len(containers)],
+            values=again,
             unit="s",
             peer="testcontainers",
             peer_values=containers,
