@@ -10,6 +10,7 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.ports import HeldRows
 from dtx.targets.mariadb.connecting import Connection, OpenSession, code_of, rows
+from dtx.targets.mariadb.innodb import PatientQuery
 from dtx.targets.mariadb.setup import DATABASE
 
 ATTEMPTS = 5
@@ -59,6 +60,7 @@ class MariaDbRowLocks:
         self._name = name
         self._open_session = open_session
         self._holder: _Holder | None = None
+        self._waiting = PatientQuery(_WAITING)
 
     def hold(self, table: str | None) -> HeldRows:
         """Lock up to MOST_ROWS rows of the table with `select for update`, in a session that stays open."""
@@ -79,12 +81,13 @@ class MariaDbRowLocks:
         if self._holder is None:
             return frozenset()
         with self._open_session() as connection:
-            found = rows(connection, _WAITING, [self._holder.number])
+            found = self._waiting.rows(connection, [self._holder.number])
             return frozenset(int(number) for (number,) in found)
 
     def release(self) -> None:
         """Close the session, which rolls back, and see that the server has ended it."""
         holder, self._holder = self._holder, None
+        self._waiting = PatientQuery(_WAITING)
         if holder is None:
             return
         holder.stack.close()

@@ -6,6 +6,7 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import EndedSessions
 from dtx.targets.mariadb.connecting import Connection, OpenSession, rows
+from dtx.targets.mariadb.innodb import PatientQuery
 from dtx.targets.mariadb.setup import USER
 
 GONE_WITHIN_S = 2.0
@@ -13,13 +14,9 @@ GONE_WITHIN_S = 2.0
 LOOK_EVERY_S = 0.001
 """A local transaction takes a few milliseconds: who looks less often hardly ever sees one."""
 
-# A session is busy in a statement, or idle inside a transaction that InnoDB knows.
-_LIVE = """
-    select p.id, p.command <> 'Sleep' or t.trx_id is not null as is_busy
-    from information_schema.processlist p
-    left join information_schema.innodb_trx t on t.trx_mysql_thread_id = p.id
-    where p.user = %s
-"""
+_LIVE = "select id, command <> 'Sleep' from information_schema.processlist where user = %s"
+
+_IN_TRANSACTION = "select trx_mysql_thread_id from information_schema.innodb_trx"
 
 
 class MariaDbSessions:
@@ -28,6 +25,7 @@ class MariaDbSessions:
     def __init__(self, name: str, open_session: OpenSession) -> None:
         self._name = name
         self._open_session = open_session
+        self._in_transaction = PatientQuery(_IN_TRANSACTION)
 
     def count(self) -> int:
         """Return how many sessions there are now."""
@@ -38,23 +36,28 @@ class MariaDbSessions:
         """`KILL` for each, as soon as one is in a transaction or a statement."""
         deadline = Deadline.after(within_s)
         with self._open_session() as connection:
-            live = rows(connection, _LIVE, [USER])
-            while not any(is_busy for _, is_busy in live) and not deadline.is_over:
+            live = self._live(connection)
+            while not any(live.values()) and not deadline.is_over:
                 time.sleep(LOOK_EVERY_S)
-                live = rows(connection, _LIVE, [USER])
-            for number, _ in live:
-                _kill(connection, int(number))
-            numbers = {number for number, _ in live}
+                live = self._live(connection)
+            for number in live:
+                _kill(connection, number)
 
             def are_gone() -> bool:
-                return not numbers & {number for number, _ in rows(connection, _LIVE, [USER])}
+                return not live.keys() & self._live(connection).keys()
 
             if not poll_until(are_gone, Deadline.after(GONE_WITHIN_S), every_s=0.005):
                 raise ProvisionError(
-                    f"{self._name}: not all of {len(numbers)} sessions ended"
+                    f"{self._name}: not all of {len(live)} sessions ended"
                     f" within {GONE_WITHIN_S:g} s"
                 )
-        return EndedSessions(sessions=len(live), busy=sum(bool(is_busy) for _, is_busy in live))
+        return EndedSessions(sessions=len(live), busy=sum(live.values()))
+
+    def _live(self, connection: Connection) -> dict[int, bool]:
+        """Return each session, and whether it is in a statement or in a transaction."""
+        live = rows(connection, _LIVE, [USER])
+        inside = {number for (number,) in self._in_transaction.rows(connection)} if live else set()
+        return {int(number): bool(is_at_work) or number in inside for number, is_at_work in live}
 
 
 def _kill(connection: Connection, number: int) -> None:

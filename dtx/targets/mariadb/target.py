@@ -4,7 +4,6 @@ The harness never looks through a proxy, so it sees the truth during a partition
 """
 
 import datetime
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from dtx.targets.mariadb.connecting import Connection, connect, is_gone, rows, s
 from dtx.targets.mariadb.row_locks import MariaDbRowLocks
 from dtx.targets.mariadb.sessions import MariaDbSessions
 from dtx.targets.mariadb.setup import DATABASE, PASSWORD, READER, USER
+from dtx.targets.readiness import wait_until_it_answers
 from dtx.targets.runtime import Address, ServerProcess
 
 QUERY_TIMEOUT_S = 20
@@ -56,23 +56,9 @@ class MariaDbTarget:
         Raises:
             ProvisionError: it died or did not answer in time; with its last output.
         """
-        deadline = Deadline.after(within_s)
-        last = "no answer"
-        while True:
-            try:
-                connect(self.server.address).close()
-                return
-            except pymysql.MySQLError as error:
-                last = words_of(error)
-            if not self.server.is_alive():
-                raise ProvisionError(
-                    f"{self.name}: MariaDB died at start: {self.server.last_output()}"
-                )
-            if deadline.is_over:
-                raise ProvisionError(
-                    f"{self.name}: MariaDB did not answer within {within_s:g} s: {last}"
-                )
-            time.sleep(0.01)
+        wait_until_it_answers(
+            self.server, self._problem, who=f"{self.name}: MariaDB", within_s=within_s
+        )
 
     def version(self) -> str:
         """Return the server's version: `10.11.19`."""
@@ -184,6 +170,13 @@ class MariaDbTarget:
         """
         with self._session(DATABASE) as connection:
             yield connection
+
+    def _problem(self) -> str:
+        try:
+            connect(self.server.address).close()
+        except pymysql.MySQLError as error:
+            return words_of(error)
+        return ""
 
     @contextmanager
     def _session(self, database: str | None) -> Iterator[Connection]:

@@ -3,7 +3,6 @@
 The harness never looks through a proxy, so it sees the truth during a partition.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,6 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from dtx.core.deadline import Deadline
 from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.observation import PreparedRow
 from dtx.targets.database import Answer
@@ -21,6 +19,7 @@ from dtx.targets.postgres.connecting import APPLICATION
 from dtx.targets.postgres.row_locks import PostgresRowLocks
 from dtx.targets.postgres.sessions import PostgresSessions
 from dtx.targets.postgres.setup import DATABASE, PASSWORD, USER
+from dtx.targets.readiness import wait_until_it_answers
 from dtx.targets.runtime import Address, ServerProcess
 
 PRISTINE = "dtx_pristine"
@@ -57,23 +56,9 @@ class PostgresTarget:
         Raises:
             ProvisionError: it died or did not answer in time; with its last output.
         """
-        deadline = Deadline.after(within_s)
-        last = "no answer"
-        while True:
-            try:
-                with self._connect("postgres"):
-                    return
-            except psycopg.OperationalError as error:
-                last = _first_line(error)
-            if not self.server.is_alive():
-                raise ProvisionError(
-                    f"{self.name}: PostgreSQL died at start: {self.server.last_output()}"
-                )
-            if deadline.is_over:
-                raise ProvisionError(
-                    f"{self.name}: PostgreSQL did not answer within {within_s:g} s: {last}"
-                )
-            time.sleep(0.01)
+        wait_until_it_answers(
+            self.server, self._problem, who=f"{self.name}: PostgreSQL", within_s=within_s
+        )
 
     def version(self) -> str:
         """Return the server's version: `17.2`."""
@@ -207,6 +192,13 @@ class PostgresTarget:
         """
         with self._session(DATABASE) as connection:
             yield connection
+
+    def _problem(self) -> str:
+        try:
+            with self._connect("postgres"):
+                return ""
+        except psycopg.OperationalError as error:
+            return _first_line(error)
 
     @contextmanager
     def _reading(self, within_s: int | None = None) -> Iterator["psycopg.Connection[Any]"]:
