@@ -42,9 +42,14 @@ _SESSION = {
 
 
 class Database:
-    """The pool; an async context manager. All methods raise psycopg.Error when the database can't be used."""
+    """The pool; an async context manager. All methods raise psycopg.Error when the database can't be used.
 
-    def __init__(self, url: str, *, connections: int = 16, waiting: int = 64) -> None:
+    `connections` at most, `ready` of them opened at once and kept; so many `waiting` beyond them.
+    """
+
+    def __init__(
+        self, url: str, *, connections: int = 16, waiting: int = 64, ready: int = 2
+    ) -> None:
         self._connections = connections
         # Whoever asks gives up after a second or so. A longer queue would fill with work that nobody waits for, and
         # after an outage there would be time for nothing else: better an error at once, and a retry later. Not the
@@ -58,7 +63,7 @@ class Database:
                 "connect_timeout": 2,
                 "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
             },
-            min_size=2,
+            min_size=ready,
             max_size=connections,
             timeout=_CHECKOUT_S,
             # The pool's own back-off doubles up to this; kept short, the next caller makes it try again, so that a

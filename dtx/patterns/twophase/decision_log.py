@@ -1,0 +1,161 @@
+"""The decision log: the one place where it is decided how a transaction ends, shared by all transaction managers.
+
+One row for each transaction that was decided, first come first served: `insert ... on conflict do nothing` is the
+compare-and-set. A commit that comes after an abort record loses to it, so a manager that was stopped before its
+decision can't commit what recovery has aborted meanwhile. docs/adr/0006 says why a table is a safe place.
+
+Presumed abort: what has no row is not committed. Aborts that a manager decides about its own attempt are written
+without a forced write; if they are lost, presumption says the same. Those of recovery are forced: they bar others.
+"""
+
+from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import LiteralString, Self
+
+from dtx.patterns.common.database import Connection, Database
+from dtx.patterns.twophase.group_commit import GroupCommit
+from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.resource import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is decided about the attempt `xid`, and with it about every other attempt at its transaction: abort."""
+
+    xid: Xid
+    decision: Decision
+
+    def of(self, xid: Xid) -> Decision:
+        """Return what this record means for an attempt at its transaction."""
+        return self.decision if xid == self.xid else Decision.ABORT
+
+
+class DecisionLog:
+    """The table `decisions`; an async context manager. All methods may raise psycopg.Error: outcome unknown."""
+
+    def __init__(self, group: str, database: Database) -> None:
+        self._group = group
+        self._database = database
+        self._forced = GroupCommit(self._write_forced)
+        self._lazy = GroupCommit(self._write_lazily)
+        self._forgotten = GroupCommit(self._write_forgotten)
+        self._writers = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Begin to write."""
+        for writer in (self._forced, self._lazy, self._forgotten):
+            await self._writers.enter_async_context(writer)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop writing."""
+        await self._writers.aclose()
+
+    async def decide(self, xid: Xid, decision: Decision) -> Record:
+        """Force the decision to the disk unless there is one; return the one that counts."""
+        return await self._forced.submit(Record(xid=xid, decision=decision))
+
+    async def note_abort(self, xid: Xid) -> Record:
+        """Write an abort of our own attempt, not forced, unless there is a decision; return the one that counts."""
+        return await self._lazy.submit(Record(xid=xid, decision=Decision.ABORT))
+
+    async def read(self, txs: Collection[str]) -> dict[str, Record]:
+        """Return what is decided about these transactions; nothing for one that is undecided."""
+        async with self._database.connection() as connection:
+            return await self._read(connection, txs)
+
+    async def unforgotten(self) -> list[Xid]:
+        """Return the attempts that are committed, but whose branches may not all be."""
+        rows = await self._database.fetch(
+            "select tx, attempt from decisions"
+            " where tm_group = %(tm_group)s and decision = 'commit' and forgotten_at is null",
+            {"tm_group": self._group},
+        )
+        return [Xid(group=self._group, tx=tx, attempt=attempt) for tx, attempt in rows]
+
+    async def forget(self, xid: Xid) -> None:
+        """Note that every branch of a committed attempt is: recovery need not look for it any more."""
+        await self._forgotten.submit(xid)
+
+    async def mark_stuck(self, xid: Xid) -> None:
+        """Put the transaction in front of an operator, until it is forgotten."""
+        await self._database.execute(
+            "update decisions set stuck_since = coalesce(stuck_since, clock_timestamp())"
+            " where tx = %(tx)s and attempt = %(attempt)s",
+            {"tx": xid.tx, "attempt": xid.attempt},
+        )
+
+    async def _write_forced(self, records: Sequence[Record]) -> list[Record]:
+        async with self._database.connection() as connection:
+            inserted = await self._insert(connection, records)
+            return await self._counting(connection, records, inserted)
+
+    async def _write_lazily(self, records: Sequence[Record]) -> list[Record]:
+        async with self._database.connection() as connection:
+            async with connection.transaction():
+                await connection.execute(_NOT_FORCED)
+                inserted = await self._insert(connection, records)
+            return await self._counting(connection, records, inserted)
+
+    async def _write_forgotten(self, xids: Sequence[Xid]) -> list[None]:
+        async with self._database.transaction() as connection:
+            await connection.execute(_NOT_FORCED)
+            await connection.execute(
+                "update decisions set forgotten_at = clock_timestamp(), stuck_since = null"
+                " from unnest(%(txs)s::text[], %(attempts)s::text[]) as done (tx, attempt)"
+                " where decisions.tx = done.tx and decisions.attempt = done.attempt",
+                {"txs": [x.tx for x in xids], "attempts": [x.attempt for x in xids]},
+            )
+        return [None] * len(xids)
+
+    async def _insert(self, connection: Connection, records: Sequence[Record]) -> int:
+        cursor = await connection.execute(
+            _INSERT,
+            {
+                "tm_group": self._group,
+                "txs": [record.xid.tx for record in records],
+                "attempts": [record.xid.attempt for record in records],
+                "decisions": [record.decision.value for record in records],
+            },
+        )
+        return cursor.rowcount
+
+    async def _counting(
+        self, connection: Connection, records: Sequence[Record], inserted: int
+    ) -> list[Record]:
+        """Return the record that counts for each: its own, unless another one was there before."""
+        if inserted == len(records):
+            return list(records)
+        found = await self._read(connection, {record.xid.tx for record in records})
+        return [found[record.xid.tx] for record in records]
+
+    async def _read(self, connection: Connection, txs: Collection[str]) -> dict[str, Record]:
+        cursor = await connection.execute(
+            "select tx, attempt, decision from decisions where tm_group = %(tm_group)s and tx = any(%(txs)s)",
+            {"tm_group": self._group, "txs": list(txs)},
+        )
+        return {
+            tx: Record(
+                xid=Xid(group=self._group, tx=tx, attempt=attempt), decision=Decision(decision)
+            )
+            for tx, attempt, decision in await cursor.fetchall()
+        }
+
+
+_NOT_FORCED: LiteralString = "set local synchronous_commit = off"
+
+# In order of tx, so that two managers that insert the same ones never wait for each other in a circle.
+_INSERT: LiteralString = """
+    insert into decisions (tm_group, tx, attempt, decision)
+    select %(tm_group)s, asked.tx, asked.attempt, asked.decision
+    from unnest(%(txs)s::text[], %(attempts)s::text[], %(decisions)s::text[]) as asked (tx, attempt, decision)
+    order by asked.tx
+    on conflict do nothing
+"""

@@ -1,0 +1,216 @@
+"""MariaDB as a resource manager: `XA START ... XA PREPARE`, and `XA COMMIT`, if need be from another session.
+
+While a prepared branch is attached to the session that prepared it, `XA COMMIT` from elsewhere answers XAER_NOTA as
+if there were no such branch (seen with 10.11). So that session is ended first, and the error tells nothing: the
+marker row does.
+"""
+
+import re
+from collections.abc import Callable
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import pymysql
+from pymysql.constants import ER
+
+from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.mariadb_sessions import MariaDbSession, MariaDbSessions, lock_of
+from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
+
+W = TypeVar("W")
+T = TypeVar("T")
+
+MariaDbWork = Callable[[MariaDbSession, W], None]
+"""Does a branch's work and writes its marker row, blocking; may raise RefusedError."""
+
+XAER_NOTA = 1397
+
+_LISTED = re.compile(r"X'(?P<gtrid>[0-9a-f]+)',X'(?P<bqual>[0-9a-f]+)'", re.IGNORECASE)
+"""As `XA RECOVER FORMAT='SQL'` writes a branch, if it has our format and a branch qualifier."""
+
+
+class MariaDbResource(Generic[W]):
+    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed."""
+
+    def __init__(self, name: str, url: str, work: MariaDbWork[W], *, marker: str) -> None:
+        self.name = name
+        self._work = work
+        self._marker = marker
+        self._working = MariaDbSessions(url, sessions=32)
+        # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
+        self._settling = MariaDbSessions(url, sessions=8)
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End."""
+        await self._working.__aexit__(kind, error, traceback)
+        await self._settling.__aexit__(kind, error, traceback)
+
+    async def begin(self, xid: Xid, work: W) -> "MariaDbBranch[W]":
+        """Begin a branch and do its work."""
+        session = await self._taken(self._working)
+        gid = _sql_name(str(xid), f"{self.name}.{session.name}")
+
+        def do() -> None:
+            session.execute(f"xa start {gid}")
+            try:
+                self._work(session, work)
+            except RefusedError:
+                session.execute(f"xa end {gid}")
+                session.execute(f"xa rollback {gid}")
+                raise
+            session.execute(f"xa end {gid}")
+
+        try:
+            await self._working.run(do)
+        except RefusedError:
+            self._working.keep(session)
+            raise
+        except pymysql.MySQLError as error:
+            self._working.drop(session)
+            raise ResourceError(self._words(error)) from error
+        return MariaDbBranch(self, BranchId(xid=xid, gid=gid), session, self._working)
+
+    async def in_doubt(self, group: str) -> list[BranchId]:
+        """Return the prepared branches of this group on this server, attached ones too."""
+        listed = await self._settle_with(lambda s: s.fetch("xa recover format='SQL'"))
+        named = [(_xid_of(str(gid)), str(gid)) for *_, gid in listed]
+        return [BranchId(xid=x, gid=gid) for x, gid in named if x and x.group == group]
+
+    async def settle(self, branch: BranchId, decision: Decision) -> Settled:
+        """End a prepared branch, after the session that it may still be attached to."""
+        return await self._settle_with(lambda session: self._settle(session, branch, decision))
+
+    async def has_marker(self, tx: str) -> bool:
+        """Whether the work of `tx` is committed here."""
+        return await self._settle_with(lambda s: bool(s.fetch(self._marker, {"tx": tx})))
+
+    def _settle(self, session: MariaDbSession, branch: BranchId, decision: Decision) -> Settled:
+        _end_owner(session, branch)
+        verb = "commit" if decision is Decision.COMMIT else "rollback"
+        try:
+            session.execute(f"xa {verb} {branch.gid}")
+        except pymysql.MySQLError as error:
+            if _code(error) != XAER_NOTA:
+                raise
+        else:
+            return Settled.DONE
+        if any(str(gid) == branch.gid for *_, gid in session.fetch("xa recover format='SQL'")):
+            raise ResourceError(f"{self.name}: {branch.xid} is still attached to its session")
+        is_done = decision is Decision.ABORT or bool(
+            session.fetch(self._marker, {"tx": branch.xid.tx})
+        )
+        return Settled.DONE if is_done else Settled.MISSING
+
+    async def _settle_with(self, call: Callable[[MariaDbSession], T]) -> T:
+        session = await self._taken(self._settling)
+        try:
+            result = await self._settling.run(lambda: call(session))
+        except pymysql.MySQLError as error:
+            self._settling.drop(session)
+            raise ResourceError(self._words(error)) from error
+        except ResourceError:
+            self._settling.keep(session)
+            raise
+        self._settling.keep(session)
+        return result
+
+    async def _taken(self, sessions: MariaDbSessions) -> MariaDbSession:
+        try:
+            return await sessions.take()
+        except (pymysql.MySQLError, TimeoutError) as error:
+            raise ResourceError(self._words(error)) from error
+
+    def _words(self, error: Exception) -> str:
+        return f"{self.name}: {type(error).__name__} {error.args[-1] if error.args else ''}".strip()
+
+
+class MariaDbBranch(Generic[W]):
+    """Work that was done in a session of its own, which it keeps until it has ended."""
+
+    def __init__(
+        self,
+        resource: MariaDbResource[W],
+        branch: BranchId,
+        session: MariaDbSession,
+        sessions: MariaDbSessions,
+    ) -> None:
+        self.id = branch
+        self._resource = resource
+        self._session: MariaDbSession | None = session
+        self._sessions = sessions
+
+    async def prepare(self) -> None:
+        """Prepare, and stay attached."""
+        await self._say("xa prepare")
+
+    async def commit(self) -> None:
+        """Commit in the session that prepared."""
+        await self._say("xa commit")
+        self._give_back()
+
+    async def roll_back(self) -> None:
+        """Roll back in the session that did the work; if that is gone, from another one."""
+        if self._session is not None:
+            try:
+                await self._say("xa rollback")
+            except ResourceError:
+                pass  # `_say` dropped the session; below it is tried from another one
+            else:
+                self._give_back()
+                return
+        await self._resource.settle(self.id, Decision.ABORT)
+
+    async def _say(self, verb: str) -> None:
+        session = self._session
+        if session is None:
+            raise ResourceError(f"{self._resource.name}: the session of {self.id.xid} is gone")
+        try:
+            await self._sessions.run(lambda: session.execute(f"{verb} {self.id.gid}"))
+        except pymysql.MySQLError as error:
+            self._session = None
+            self._sessions.drop(session)
+            raise ResourceError(f"{self._resource.name}: {verb}: {error.args[-1]}") from error
+
+    def _give_back(self) -> None:
+        if self._session is not None:
+            self._sessions.keep(self._session)
+            self._session = None
+
+
+def _end_owner(session: MariaDbSession, branch: BranchId) -> None:
+    """End the session that the branch may be attached to, if it still lives."""
+    found = _LISTED.fullmatch(branch.gid)
+    bqual = bytes.fromhex(found["bqual"]).decode(errors="replace") if found else ""
+    owner = bqual.rpartition(".")[2]
+    [[number]] = session.fetch("select is_used_lock(%(name)s)", {"name": lock_of(owner)})
+    if number is not None:
+        try:
+            session.execute(f"kill {int(number)}")
+        except pymysql.MySQLError as error:
+            if _code(error) != ER.NO_SUCH_THREAD:
+                raise
+
+
+def _sql_name(gtrid: str, bqual: str) -> str:
+    return f"X'{gtrid.encode().hex()}',X'{bqual.encode().hex()}'"
+
+
+def _xid_of(gid: str) -> Xid | None:
+    found = _LISTED.fullmatch(gid)
+    if found is None:
+        return None
+    return Xid.parse(bytes.fromhex(found["gtrid"]).decode(errors="replace"))
+
+
+def _code(error: pymysql.MySQLError) -> int:
+    code = error.args[0] if error.args else 0
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,126 @@
+"""An order as a transaction over four databases: what is done in each, and the marker row that says it was.
+
+The order and its event are new rows that nobody waits for. The customer's account and the product's stock are rows
+that other orders want too: they are locked in this order, always.
+"""
+
+import msgspec
+
+from dtx.patterns.common.database import Connection
+from dtx.patterns.twophase.identity import is_transaction_name
+from dtx.patterns.twophase.mariadb import MariaDbResource
+from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
+from dtx.patterns.twophase.postgres import PostgresResource
+from dtx.patterns.twophase.resource import RefusedError
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks for; `price` is in cents for one piece."""
+
+    tx: str
+    customer: str
+    sku: str
+    quantity: int
+    price: int
+
+    def __post_init__(self) -> None:
+        if not is_transaction_name(self.tx):
+            raise ValueError("tx must be 1 to 36 letters, digits, dots, dashes or underscores")
+        if self.quantity < 1 or self.price < 1:
+            raise ValueError("quantity and price must be at least 1")
+
+
+def orders(url: str) -> PostgresResource[Order]:
+    """Return the database of orders."""
+    return PostgresResource(
+        "orders", url, _place, marker="select 1 from order_effects where tx = %(tx)s"
+    )
+
+
+def queue(url: str) -> PostgresResource[Order]:
+    """Return the queue: a table of messages, as a resource manager that votes like the others."""
+    return PostgresResource(
+        "queue", url, _publish, marker="select 1 from queue_effects where tx = %(tx)s"
+    )
+
+
+def payments(url: str) -> MariaDbResource[Order]:
+    """Return the customers' accounts."""
+    return MariaDbResource(
+        "payments", url, _pay, marker="select 1 from payment_effects where tx = %(tx)s"
+    )
+
+
+def inventory(url: str) -> PostgresResource[Order]:
+    """Return the stock. That there is enough is a deferred constraint: it is voted on, at PREPARE."""
+    return PostgresResource(
+        "inventory", url, _reserve, marker="select 1 from inventory_effects where tx = %(tx)s"
+    )
+
+
+async def _place(connection: Connection, order: Order) -> None:
+    await connection.execute(
+        """
+        with placed as (
+            insert into orders (tx, customer, sku, quantity, price)
+            values (%(tx)s, %(customer)s, %(sku)s, %(quantity)s, %(price)s)
+        )
+        insert into order_effects (tx, step, effect, amount) values (%(tx)s, 'place', 'applied', 1)
+        """,
+        msgspec.structs.asdict(order),
+    )
+
+
+async def _publish(connection: Connection, order: Order) -> None:
+    await connection.execute(
+        """
+        with queued as (
+            insert into messages (tx, topic, body) values (%(tx)s, 'orders', %(body)s::jsonb)
+        )
+        insert into queue_effects (tx, step, effect, amount) values (%(tx)s, 'publish', 'applied', 1)
+        """,
+        {"tx": order.tx, "body": msgspec.json.encode(order).decode()},
+    )
+
+
+async def _reserve(connection: Connection, order: Order) -> None:
+    cursor = await connection.execute(
+        """
+        with taken as (
+            update stock set available = available - %(quantity)s, reserved = reserved + %(quantity)s
+            where sku = %(sku)s
+            returning sku
+        ), kept as (
+            insert into reservations (tx, sku, quantity) select %(tx)s, sku, %(quantity)s from taken
+        )
+        insert into inventory_effects (tx, step, effect, amount)
+        select %(tx)s, 'reserve', 'applied', %(quantity)s from taken
+        """,
+        msgspec.structs.asdict(order),
+    )
+    if cursor.rowcount != 1:
+        raise RefusedError(f"inventory: no product {order.sku}")
+
+
+def _pay(session: MariaDbSession, order: Order) -> None:
+    values = {
+        "tx": order.tx,
+        "customer": order.customer,
+        "amount": order.price * order.quantity,
+    }
+    taken = session.execute(
+        "update accounts set balance = balance - %(amount)s, captured = captured + %(amount)s"
+        " where customer = %(customer)s and balance >= %(amount)s",
+        values,
+    )
+    if taken != 1:
+        raise RefusedError(f"payments: {order.customer} has not enough money")
+    session.execute(
+        "insert into payments (tx, customer, amount) values (%(tx)s, %(customer)s, %(amount)s)",
+        values,
+    )
+    session.execute(
+        "insert into payment_effects (tx, step, effect, amount)"
+        " values (%(tx)s, 'capture', 'applied', %(amount)s)",
+        values,
+    )

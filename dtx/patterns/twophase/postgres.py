@@ -1,0 +1,153 @@
+"""PostgreSQL as a resource manager: `PREPARE TRANSACTION`, and `COMMIT PREPARED` from any other connection.
+
+Written out rather than through psycopg's `tpc_*`: between `tpc_prepare` and `tpc_commit` that keeps the connection,
+and what was prepared has to be ended from another one anyway as soon as anything fails.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Generic, LiteralString, Self, TypeVar
+
+import psycopg
+from psycopg import errors, sql
+
+from dtx.patterns.common.database import Connection, Database
+from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
+
+W = TypeVar("W")
+
+PostgresWork = Callable[[Connection, W], Awaitable[None]]
+"""Does a branch's work and writes its marker row; may raise RefusedError."""
+
+PREPARED_TAG = "PREPARE TRANSACTION"
+
+_ENDINGS: dict[Decision, sql.SQL] = {
+    Decision.COMMIT: sql.SQL("commit prepared {}"),
+    Decision.ABORT: sql.SQL("rollback prepared {}"),
+}
+
+
+class PostgresResource(Generic[W]):
+    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed."""
+
+    def __init__(
+        self, name: str, url: str, work: PostgresWork[W], *, marker: LiteralString
+    ) -> None:
+        self.name = name
+        self._work = work
+        self._marker = marker
+        self._working = Database(url, ready=8)
+        # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
+        self._settling = Database(url, connections=8, waiting=400, ready=4)
+
+    async def __aenter__(self) -> Self:
+        """Begin to connect."""
+        await self._working.__aenter__()
+        await self._settling.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close what is idle."""
+        await self._working.__aexit__(kind, error, traceback)
+        await self._settling.__aexit__(kind, error, traceback)
+
+    async def begin(self, xid: Xid, work: W) -> "PostgresBranch[W]":
+        """Begin a branch and do its work."""
+        held = AsyncExitStack()
+        try:
+            connection = await held.enter_async_context(self._working.connection())
+            await connection.execute("begin")
+            await self._work(connection, work)
+        except psycopg.Error as error:
+            await held.aclose()
+            raise ResourceError(self._words(error)) from error
+        except RefusedError:
+            await held.aclose()  # a connection inside a transaction is closed, which undoes it
+            raise
+        branch = BranchId(xid=xid, gid=f"{xid}:{self.name}")
+        return PostgresBranch(self, branch, connection, held)
+
+    async def in_doubt(self, group: str) -> list[BranchId]:
+        """Return the prepared branches of this group in this database."""
+        try:
+            rows = await self._settling.fetch(
+                "select gid from pg_prepared_xacts where database = current_database()"
+            )
+        except psycopg.Error as error:
+            raise ResourceError(self._words(error)) from error
+        named = [(Xid.parse(gid.removesuffix(f":{self.name}")), gid) for (gid,) in rows]
+        return [BranchId(xid=x, gid=gid) for x, gid in named if x and x.group == group]
+
+    async def settle(self, branch: BranchId, decision: Decision) -> Settled:
+        """End a prepared branch; one that is not there was committed if its marker says so."""
+        statement = _ENDINGS[decision].format(sql.Literal(branch.gid))
+        try:
+            async with self._settling.connection() as connection:
+                await connection.execute(statement)
+        except errors.UndefinedObject:
+            is_done = decision is Decision.ABORT or await self.has_marker(branch.xid.tx)
+            return Settled.DONE if is_done else Settled.MISSING
+        except psycopg.Error as error:
+            raise ResourceError(self._words(error)) from error
+        return Settled.DONE
+
+    async def has_marker(self, tx: str) -> bool:
+        """Whether the work of `tx` is committed here."""
+        try:
+            return bool(await self._settling.fetch(self._marker, {"tx": tx}))
+        except psycopg.Error as error:
+            raise ResourceError(self._words(error)) from error
+
+    def _words(self, error: psycopg.Error) -> str:
+        first = next(iter(str(error).splitlines()), "")
+        return f"{self.name}: {type(error).__name__} {first}".strip()
+
+
+class PostgresBranch(Generic[W]):
+    """Work that was done on a connection of its own, which is given back once it is prepared."""
+
+    def __init__(
+        self,
+        resource: PostgresResource[W],
+        branch: BranchId,
+        connection: Connection,
+        held: AsyncExitStack,
+    ) -> None:
+        self.id = branch
+        self._resource = resource
+        self._connection = connection
+        self._held = held
+        self._is_asked = False
+
+    async def prepare(self) -> None:
+        """Prepare; what the deferred constraints of the database refuse is a No."""
+        self._is_asked = True
+        statement = sql.SQL("prepare transaction {}").format(sql.Literal(self.id.gid))
+        try:
+            async with self._held:
+                cursor = await self._connection.execute(statement)
+        except errors.IntegrityError as error:
+            raise RefusedError(f"{self._resource.name}: {error.diag.message_primary}") from error
+        except psycopg.Error as error:
+            raise ResourceError(f"{self._resource.name}: vote unknown: {error}".strip()) from error
+        # In a transaction that has failed, PREPARE raises nothing: it rolls back, and only its tag says so.
+        if cursor.statusmessage != PREPARED_TAG:
+            raise ResourceError(f"{self._resource.name}: answered {cursor.statusmessage}")
+
+    async def commit(self) -> None:
+        """Commit what was prepared, from another connection."""
+        if await self._resource.settle(self.id, Decision.COMMIT) is Settled.MISSING:
+            raise ResourceError(f"{self._resource.name}: {self.id.gid} is not prepared")
+
+    async def roll_back(self) -> None:
+        """Undo everything; closing a connection that is inside a transaction does."""
+        await self._held.aclose()
+        if self._is_asked:
+            await self._resource.settle(self.id, Decision.ABORT)

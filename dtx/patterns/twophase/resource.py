@@ -1,0 +1,105 @@
+"""What a resource manager must be able to do to take part in a vote."""
+
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from dtx.patterns.twophase.identity import BranchId, Xid
+
+W_contra = TypeVar("W_contra", contravariant=True)
+
+
+class Decision(StrEnum):
+    """How a transaction ends, everywhere."""
+
+    COMMIT = "commit"
+    ABORT = "abort"
+
+
+class Settled(StrEnum):
+    """What was found when a branch was to be ended as decided."""
+
+    DONE = "done"
+    """It ended so, now or before."""
+    MISSING = "missing"
+    """It should be committed, but is neither prepared nor in the data: somebody else ended it. For an operator."""
+
+
+class RefusedError(Exception):
+    """A branch can't be done for a reason of business: a No that a retry would get again."""
+
+
+class ResourceError(Exception):
+    """The resource manager failed or did not answer; the outcome of what was asked is unknown."""
+
+
+class Branch(Protocol):
+    """The work of one transaction at one resource manager, done and not yet prepared.
+
+    Exactly one of `commit` and `roll_back` is called at the end, `prepare` before it at most once.
+    """
+
+    @property
+    def id(self) -> BranchId:
+        """Its name."""
+
+    async def prepare(self) -> None:
+        """Vote Yes: from now on it can be committed whatever happens.
+
+        Raises:
+            RefusedError: the vote is No.
+            ResourceError: the vote is unknown; it may be prepared, or become so later.
+        """
+
+    async def commit(self) -> None:
+        """Commit what was prepared.
+
+        Raises:
+            ResourceError: the outcome is unknown; `settle` finds it out.
+        """
+
+    async def roll_back(self) -> None:
+        """Undo everything, prepared or not.
+
+        Raises:
+            ResourceError: it may still be prepared; recovery finds it.
+        """
+
+
+class ResourceManager(Protocol[W_contra]):
+    """A database that takes part. What it is asked to do is of type W."""
+
+    @property
+    def name(self) -> str:
+        """The name that logs and branches give it."""
+
+    async def begin(self, xid: Xid, work: W_contra) -> Branch:
+        """Begin a branch and do its work.
+
+        Raises:
+            RefusedError: it can't be done; nothing is left.
+            ResourceError: it failed; nothing is left, or nothing will be when the server notices.
+        """
+
+    async def in_doubt(self, group: str) -> list[BranchId]:
+        """Return the prepared branches of a group, from the server's own catalogue.
+
+        Raises:
+            ResourceError: it can't be asked.
+        """
+
+    async def settle(self, branch: BranchId, decision: Decision) -> Settled:
+        """End a branch that may be prepared, from a connection that has nothing to do with its work.
+
+        An error such as "no such branch" tells no outcome: the branch's marker row, written by the transaction
+        that did the work, does.
+
+        Raises:
+            ResourceError: not yet; to be tried again.
+        """
+
+    async def has_marker(self, tx: str) -> bool:
+        """Whether the transaction's work is committed here.
+
+        Raises:
+            ResourceError: it can't be asked.
+        """

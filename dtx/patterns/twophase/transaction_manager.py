@@ -1,0 +1,213 @@
+"""The transaction manager: takes every transaction through work, votes, one decision, and its consequence.
+
+It lives in the application, as with JTA: who asks for a transaction and who runs it are one process. What it knows
+that matters is in the decision log and in the prepared branches; recovery goes on from there alone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
+
+import psycopg
+
+from dtx.patterns.common.backoff import Backoff
+from dtx.patterns.common.crash_points import crash_point
+from dtx.patterns.common.narration import tell
+from dtx.patterns.twophase.decision_log import Record
+from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.resource import (
+    Decision,
+    RefusedError,
+    ResourceError,
+    ResourceManager,
+)
+from dtx.patterns.twophase.voting import Ballot
+
+W = TypeVar("W")
+
+ANSWER_WITHIN_S = 2.0
+"""A client waits so long for the end of its transaction; then it is told what is decided, or to ask later."""
+
+AT_ONCE = 12
+"""So many transactions are in work or vote at once, each holding locks; the others wait where they hold none.
+
+Without this a short stall feeds on itself: more at once means longer locks, which means more at once.
+"""
+
+ADMISSION_WITHIN_S = 1.0
+
+_logger = logging.getLogger(__name__)
+
+
+class Logging(Protocol):
+    """The decision log, as `DecisionLog` explains it. Every method may raise psycopg.Error."""
+
+    async def decide(self, xid: Xid, decision: Decision) -> Record:
+        """Force a decision unless there is one; return the one that counts."""
+
+    async def note_abort(self, xid: Xid) -> Record:
+        """The same for an abort of our own attempt, not forced."""
+
+    async def read(self, txs: Collection[str]) -> dict[str, Record]:
+        """Return what is decided."""
+
+    async def unforgotten(self) -> list[Xid]:
+        """Return committed attempts whose branches may not all be."""
+
+    async def forget(self, xid: Xid) -> None:
+        """Note that every branch is committed."""
+
+    async def mark_stuck(self, xid: Xid) -> None:
+        """Show the transaction to an operator."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """An attempt under way here, and what is known to be decided of its transaction."""
+
+    xid: Xid
+    record: Record | None = None
+    task: "asyncio.Task[None] | None" = None
+
+
+class TransactionManager(Generic[W]):
+    """Runs transactions over the same resource managers; an async context manager that ends its runs.
+
+    `stages`: the resource managers, in the order in which their work is done; those of one stage at once. At most one
+    of a stage may take locks that other transactions want: so no two wait for each other over two vendors, where
+    neither server would see it.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        stages: Sequence[Sequence[ResourceManager[W]]],
+        log: Logging,
+        *,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.group = group
+        self.resources = tuple(rm for stage in stages for rm in stage)
+        self._stages = stages
+        self._log = log
+        self._backoff = backoff or Backoff()
+        self._runs: dict[str, _Run] = {}
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        """Begin with nothing; what others left is recovery's."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop where we are: what matters is in the log and in the catalogues."""
+        for run in self._runs.values():
+            if run.task is not None:
+                run.task.cancel()
+
+    def running(self) -> frozenset[Xid]:
+        """Return the attempts that are under way here, which recovery must leave alone."""
+        return frozenset(run.xid for run in self._runs.values())
+
+    def is_running(self, tx: str) -> bool:
+        """Whether the transaction is under way here."""
+        return tx in self._runs
+
+    async def place(
+        self, tx: str, work: W, *, answer_within_s: float = ANSWER_WITHIN_S
+    ) -> Decision | None:
+        """Run the transaction, or join it if it runs; return what is decided, None if nothing is yet.
+
+        Raises:
+            psycopg.Error: the log can't be used; asking again is safe.
+        """
+        run = self._runs.get(tx)
+        if run is None:
+            run = _Run(Xid.new(self.group, tx))
+            run.task = asyncio.create_task(self._run(run, work))
+            self._runs[tx] = run
+            run.task.add_done_callback(lambda done: self._ended(tx, done))
+        if run.task is not None:
+            await asyncio.wait({run.task}, timeout=answer_within_s)
+            if run.task.done():
+                run.task.result()
+        return run.record.decision if run.record else None
+
+    async def _run(self, run: _Run, work: W) -> None:
+        ballot: Ballot[W] = Ballot(xid=run.xid)
+        try:
+            await self._vote(ballot, work)
+        except (RefusedError, ResourceError) as no:
+            tell(run.xid.tx, f"abort: {no}")
+            _, run.record = await asyncio.gather(ballot.roll_back(), self._log.note_abort(run.xid))
+            return
+        await self.conclude(run, ballot)
+
+    async def _vote(self, ballot: Ballot[W], work: W) -> None:
+        """Do the work and let all vote, in our turn; raises what speaks against a commit."""
+        try:
+            async with asyncio.timeout(ADMISSION_WITHIN_S):
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise ResourceError("too many transactions at once") from error
+        try:
+            await ballot.work(self._stages, work)
+            await ballot.prepare()
+        finally:
+            self._room.release()
+
+    async def conclude(self, run: _Run, ballot: Ballot[W]) -> None:
+        """Decide, now that all votes are Yes, and do what follows."""
+        xid = run.xid
+        run.record = await self._decided(xid)
+        if run.record.of(xid) is Decision.ABORT:
+            tell(xid.tx, f"abort: {run.record.xid} was decided before: {run.record.decision}")
+            await ballot.roll_back()
+            return
+        crash_point("after-decision", xid.tx)
+        await ballot.commit(self._show_stuck, self._backoff)
+        tell(xid.tx, "committed everywhere")
+        crash_point("before-forget", xid.tx)
+        try:
+            await self._log.forget(xid)
+        except psycopg.Error as error:
+            tell(xid.tx, f"to be forgotten by recovery: {type(error).__name__}")
+
+    async def _decided(self, xid: Xid) -> Record:
+        """Return the decision that counts, however long the log can't be reached: this is where 2PC blocks.
+
+        After an error nobody knows whether our decision is in the log. Asking again is safe: the first one counts.
+        """
+        attempt = 1
+        while True:
+            try:
+                record = await self._log.decide(xid, Decision.COMMIT)
+            except psycopg.Error as error:
+                tell(xid.tx, f"decision unknown, attempt {attempt}: {type(error).__name__}")
+            else:
+                tell(xid.tx, f"all voted yes; decided: {record.of(xid)}")
+                return record
+            await asyncio.sleep(self._backoff.pause_s(attempt))
+            attempt += 1
+
+    async def _show_stuck(self, xid: Xid) -> None:
+        tell(xid.tx, "stuck in phase two")
+        try:
+            await self._log.mark_stuck(xid)
+        except psycopg.Error as error:
+            _logger.warning("%s can't be marked as stuck now: %s", xid, error)
+
+    def _ended(self, tx: str, done: "asyncio.Task[None]") -> None:
+        del self._runs[tx]
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is not None and not isinstance(error, psycopg.Error):
+            _logger.error("%s failed by a defect; recovery ends it", tx, exc_info=error)

@@ -1,0 +1,1 @@
+"""Transaction managers that are broken on purpose, each after a real bug."""
