@@ -6,15 +6,16 @@ from starlette.routing import Route
 
 from dtx.patterns.common.narration import tell
 from dtx.patterns.common.service import body_of, json_response
+from dtx.patterns.twophase.identity import is_transaction_name
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.resource import Decision
-from dtx.patterns.twophase.transaction_manager import Logging, TransactionManager
+from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 _WORDS = {Decision.COMMIT: "CONFIRMED", Decision.ABORT: "REJECTED"}
 _STATUS = {Decision.COMMIT: 201, Decision.ABORT: 409}
 
 
-def routes(manager: TransactionManager[Order], log: Logging) -> list[Route]:
+def routes(manager: TransactionManager[Order]) -> list[Route]:
     """Return `POST /orders` and `GET /transactions/TX`, which answers from the decision log."""
 
     async def place(request: Request) -> Response:
@@ -27,13 +28,10 @@ def routes(manager: TransactionManager[Order], log: Logging) -> list[Route]:
 
     async def transaction(request: Request) -> Response:
         tx = request.path_params["tx"]
-        is_running = manager.is_running(tx)
-        record = (await log.read([tx])).get(tx)
-        if record is not None:
-            return json_response(200, {"tx": tx, "status": _WORDS[record.decision]})
-        if is_running or manager.is_running(tx):
-            return json_response(200, {"tx": tx, "status": "PENDING"})
-        return json_response(404, {"tx": tx, "status": "UNKNOWN"})
+        if not is_transaction_name(tx):
+            return json_response(404, {"tx": tx, "status": "UNKNOWN"})
+        decision = await manager.inquire(tx)
+        return json_response(200, {"tx": tx, "status": _WORDS[decision] if decision else "PENDING"})
 
     return [
         Route("/orders", place, methods=["POST"]),

@@ -49,7 +49,7 @@ class Recovery(Generic[W]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._manager = manager
-        self._log = log
+        self.log = log
         self._abandoned_after_s = abandoned_after_s
         self._clock = clock
         self._first_seen_s: dict[Xid, float] = {}
@@ -77,7 +77,7 @@ class Recovery(Generic[W]):
             psycopg.Error: the log can't be used.
         """
         # Before the catalogues are read: a transaction that is in the log by now was prepared everywhere before.
-        unforgotten = await self._log.unforgotten()
+        unforgotten = await self.log.unforgotten()
         running = self._manager.running()
         found = await self._prepared()
         running |= self._manager.running()
@@ -99,7 +99,7 @@ class Recovery(Generic[W]):
         age_s = self._clock() - first_seen_s
         if age_s < self._abandoned_after_s:
             return None
-        record = await self._log.decide(xid, Decision.ABORT)
+        record = await self.log.decide(xid, Decision.ABORT)
         tell(xid.tx, f"in doubt for {age_s:.1f} s without a decision: {record.of(xid)}")
         return record
 
@@ -122,7 +122,7 @@ class Recovery(Generic[W]):
     async def _end(self, orphans: list[tuple[ResourceManager[W], BranchId]]) -> None:
         xids = {branch.xid for _, branch in orphans}
         self._first_seen_s = {x: at for x, at in self._first_seen_s.items() if x in xids}
-        records = await self._log.read({xid.tx for xid in xids}) if xids else {}
+        records = await self.log.read({xid.tx for xid in xids}) if xids else {}
         decisions: dict[Xid, Decision] = {}
         for xid in sorted(xids, key=str):
             record = records.get(xid.tx) or await self.undecided(xid)
@@ -153,9 +153,9 @@ class Recovery(Generic[W]):
             return
         if missing:
             tell(xid.tx, f"committed, but ended by somebody else at {', '.join(missing)}")
-            await self._log.mark_stuck(xid)
+            await self.log.mark_stuck(xid)
         else:
-            await self._log.forget(xid)
+            await self.log.forget(xid)
             tell(xid.tx, "committed everywhere, by recovery")
 
     async def _without_marker(self, tx: str) -> list[str]:

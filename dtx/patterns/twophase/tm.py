@@ -41,6 +41,11 @@ class Resources:
         """The order of work: accounts before stock; what nobody else wants goes along."""
         return (self.orders, self.queue, self.payments), (self.inventory,)
 
+    @property
+    def all(self) -> tuple[PostgresResource[Order] | MariaDbResource[Order], ...]:
+        """All of them."""
+        return tuple(resource for stage in self.stages for resource in stage)
+
 
 def log_database() -> Database:
     """Return the database of the decision log."""
@@ -58,8 +63,7 @@ def main() -> None:
     resources = Resources.from_environment()
     log = DecisionLog(group(), database)
     manager = TransactionManager(group(), resources.stages, log)
-    parts = [resource for stage in resources.stages for resource in stage]
-    serve(database, routes(manager, log), *parts, log, manager, Recovery(manager, log))
+    serve(database, routes(manager), *resources.all, log, manager, Recovery(manager, log))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Logging(Protocol):
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """An attempt under way here, and what is known to be decided of its transaction."""
 
     xid: Xid
@@ -92,9 +92,9 @@ class TransactionManager(Generic[W]):
         self.group = group
         self.resources = tuple(rm for stage in stages for rm in stage)
         self._stages = stages
-        self._log = log
+        self.log = log
         self._backoff = backoff or Backoff()
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -116,9 +116,22 @@ class TransactionManager(Generic[W]):
         """Return the attempts that are under way here, which recovery must leave alone."""
         return frozenset(run.xid for run in self._runs.values())
 
-    def is_running(self, tx: str) -> bool:
-        """Whether the transaction is under way here."""
-        return tx in self._runs
+    async def inquire(self, tx: str) -> Decision | None:
+        """Return how a transaction ended, None while it is under way here.
+
+        What nobody has decided and nobody here runs is presumed aborted. So that this stays true once it is said, it
+        becomes an abort record first: a request for it that is still on its way, or another manager, loses to it.
+
+        Raises:
+            psycopg.Error: the log can't be used.
+        """
+        was_running = tx in self._runs
+        record = (await self.log.read([tx])).get(tx)
+        if record is None:
+            if was_running or tx in self._runs:
+                return None
+            record = await self.log.decide(Xid.new(self.group, tx), Decision.ABORT)
+        return record.decision
 
     async def place(
         self, tx: str, work: W, *, answer_within_s: float = ANSWER_WITHIN_S
@@ -130,7 +143,7 @@ class TransactionManager(Generic[W]):
         """
         run = self._runs.get(tx)
         if run is None:
-            run = _Run(Xid.new(self.group, tx))
+            run = Run(Xid.new(self.group, tx))
             run.task = asyncio.create_task(self._run(run, work))
             self._runs[tx] = run
             run.task.add_done_callback(lambda done: self._ended(tx, done))
@@ -140,13 +153,13 @@ class TransactionManager(Generic[W]):
                 run.task.result()
         return run.record.decision if run.record else None
 
-    async def _run(self, run: _Run, work: W) -> None:
+    async def _run(self, run: Run, work: W) -> None:
         ballot: Ballot[W] = Ballot(xid=run.xid)
         try:
             await self._vote(ballot, work)
         except (RefusedError, ResourceError) as no:
             tell(run.xid.tx, f"abort: {no}")
-            _, run.record = await asyncio.gather(ballot.roll_back(), self._log.note_abort(run.xid))
+            _, run.record = await asyncio.gather(ballot.roll_back(), self.log.note_abort(run.xid))
             return
         await self.conclude(run, ballot)
 
@@ -163,20 +176,23 @@ class TransactionManager(Generic[W]):
         finally:
             self._room.release()
 
-    async def conclude(self, run: _Run, ballot: Ballot[W]) -> None:
+    async def conclude(self, run: Run, ballot: Ballot[W]) -> None:
         """Decide, now that all votes are Yes, and do what follows."""
-        xid = run.xid
-        run.record = await self._decided(xid)
-        if run.record.of(xid) is Decision.ABORT:
-            tell(xid.tx, f"abort: {run.record.xid} was decided before: {run.record.decision}")
+        run.record = await self._decided(run.xid)
+        await self.carry_out(run.xid, ballot, run.record)
+
+    async def carry_out(self, xid: Xid, ballot: Ballot[W], record: Record) -> None:
+        """Do everywhere what is decided, and forget it."""
+        if record.of(xid) is Decision.ABORT:
+            tell(xid.tx, f"abort: {record.xid} was decided before: {record.decision}")
             await ballot.roll_back()
             return
         crash_point("after-decision", xid.tx)
-        await ballot.commit(self._show_stuck, self._backoff)
+        await ballot.commit(self.show_stuck, self._backoff)
         tell(xid.tx, "committed everywhere")
         crash_point("before-forget", xid.tx)
         try:
-            await self._log.forget(xid)
+            await self.log.forget(xid)
         except psycopg.Error as error:
             tell(xid.tx, f"to be forgotten by recovery: {type(error).__name__}")
 
@@ -188,7 +204,7 @@ class TransactionManager(Generic[W]):
         attempt = 1
         while True:
             try:
-                record = await self._log.decide(xid, Decision.COMMIT)
+                record = await self.log.decide(xid, Decision.COMMIT)
             except psycopg.Error as error:
                 tell(xid.tx, f"decision unknown, attempt {attempt}: {type(error).__name__}")
             else:
@@ -197,10 +213,11 @@ class TransactionManager(Generic[W]):
             await asyncio.sleep(self._backoff.pause_s(attempt))
             attempt += 1
 
-    async def _show_stuck(self, xid: Xid) -> None:
+    async def show_stuck(self, xid: Xid) -> None:
+        """Put a transaction in front of an operator, if the log can be reached."""
         tell(xid.tx, "stuck in phase two")
         try:
-            await self._log.mark_stuck(xid)
+            await self.log.mark_stuck(xid)
         except psycopg.Error as error:
             _logger.warning("%s can't be marked as stuck now: %s", xid, error)
 

@@ -39,13 +39,15 @@ def until(condition: Callable[[], bool], within_s: float, what: str) -> None:
 
 
 class Databases:
-    """The databases of the saga in one server."""
+    """The PostgreSQL databases of a system, in one server."""
 
     def __init__(self, server: LocalServer, system: System) -> None:
         self.server = server
         self.system = system
         until(self.answers, 10, f"PostgreSQL answers: {server.last_output()}")
         for database in system.databases.values():
+            if database.kind is not DatabaseKind.POSTGRES:
+                continue
             assert database.schema is not None
             with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
                 connection.execute(f'create database "{database.name}"'.encode())

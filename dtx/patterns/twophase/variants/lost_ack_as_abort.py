@@ -1,0 +1,45 @@
+"""Broken: a decision whose acknowledgement is lost is reported as an abort; what became of it is left to recovery.
+
+The decision may be in the log. Then recovery commits what the client was told is rolled back.
+"""
+
+import psycopg
+
+from dtx.patterns.common.narration import tell
+from dtx.patterns.common.service import serve
+from dtx.patterns.twophase.decision_log import DecisionLog, Record
+from dtx.patterns.twophase.face import routes
+from dtx.patterns.twophase.order import Order
+from dtx.patterns.twophase.recovery import Recovery
+from dtx.patterns.twophase.resource import Decision
+from dtx.patterns.twophase.tm import Resources, group, log_database
+from dtx.patterns.twophase.transaction_manager import Run, TransactionManager
+from dtx.patterns.twophase.voting import Ballot
+
+
+class GivingUpManager(TransactionManager[Order]):
+    """Asks the log once."""
+
+    async def conclude(self, run: Run, ballot: Ballot[Order]) -> None:
+        """Take an error as an abort."""
+        try:
+            record = await self.log.decide(run.xid, Decision.COMMIT)
+        except psycopg.Error as error:
+            tell(run.xid.tx, f"not committed: {type(error).__name__}; the branches are recovery's")
+            run.record = Record(xid=run.xid, decision=Decision.ABORT)
+            return
+        run.record = record
+        await self.carry_out(run.xid, ballot, record)
+
+
+def main() -> None:
+    """Run the worker."""
+    database = log_database()
+    resources = Resources.from_environment()
+    log = DecisionLog(group(), database)
+    manager = GivingUpManager(group(), resources.stages, log)
+    serve(database, routes(manager), *resources.all, log, manager, Recovery(manager, log))
+
+
+if __name__ == "__main__":
+    main()

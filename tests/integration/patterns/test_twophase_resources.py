@@ -1,0 +1,172 @@
+"""The resource managers and the decision log on real servers: votes, tags, attached branches, compare-and-set."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+
+from dtx.patterns.common.database import Connection, Database
+from dtx.patterns.twophase import order
+from dtx.patterns.twophase.decision_log import DecisionLog
+from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.order import Order
+from dtx.patterns.twophase.postgres import PostgresResource
+from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
+
+from .twophase_system import TwoVendors, two_vendors
+
+pytestmark = [pytest.mark.local, pytest.mark.mariadb]
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[TwoVendors]:
+    with two_vendors() as vendors:
+        yield vendors
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(main)
+
+
+def an_order(tx: str, sku: str = "apple") -> Order:
+    return Order(tx=tx, customer="ann", sku=sku, quantity=2, price=150)
+
+
+def xid(tx: str) -> Xid:
+    return Xid.new("shop", tx)
+
+
+def test_branch_attached_to_a_live_session_is_committed_from_another_one(
+    vendors: TwoVendors,
+) -> None:
+    async def main() -> None:
+        url = vendors.url("payments-db")
+        async with order.payments(url) as frozen, order.payments(url) as other:
+            branch = await frozen.begin(xid("attached"), an_order("attached"))
+            await branch.prepare()
+            [found] = await other.in_doubt("shop")
+            assert found == branch.id
+            assert await other.settle(found, Decision.COMMIT) is Settled.DONE
+            assert await other.has_marker("attached")
+            with pytest.raises(ResourceError):
+                await branch.commit()  # its session was ended: it must ask, and finds the marker
+            assert await frozen.settle(branch.id, Decision.COMMIT) is Settled.DONE
+
+    run(main())
+
+
+def test_unprepared_work_of_a_live_session_is_undone_by_a_settled_abort(
+    vendors: TwoVendors,
+) -> None:
+    async def main() -> None:
+        url = vendors.url("payments-db")
+        async with order.payments(url) as frozen, order.payments(url) as other:
+            branch = await frozen.begin(xid("unprepared"), an_order("unprepared"))
+            assert await other.settle(branch.id, Decision.ABORT) is Settled.DONE
+            with pytest.raises(ResourceError):
+                await branch.prepare()
+            assert not await other.in_doubt("shop")
+            assert not await other.has_marker("unprepared")
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["orders", "payments"])
+def test_branch_that_is_nowhere_is_missing_to_a_commit_and_done_to_an_abort(
+    vendors: TwoVendors, name: str
+) -> None:
+    async def main() -> None:
+        url = vendors.url(f"{name}-db")
+        async with order.orders(url) if name == "orders" else order.payments(url) as resource:
+            branch = await resource.begin(xid(f"gone-{name}"), an_order(f"gone-{name}"))
+            await branch.roll_back()
+            assert await resource.settle(branch.id, Decision.COMMIT) is Settled.MISSING
+            assert await resource.settle(branch.id, Decision.ABORT) is Settled.DONE
+
+    run(main())
+
+
+def test_work_that_failed_in_silence_votes_no_by_the_command_tag(vendors: TwoVendors) -> None:
+    async def careless(connection: Connection, placed: Order) -> None:
+        del placed
+        with pytest.raises(psycopg.Error):
+            await connection.execute("select 1 / 0")
+
+    async def main() -> None:
+        resource: PostgresResource[Order] = PostgresResource(
+            "orders", vendors.url("orders-db"), careless, marker="select 1 where %(tx)s = ''"
+        )
+        async with resource:
+            branch = await resource.begin(xid("careless"), an_order("careless"))
+            with pytest.raises(ResourceError, match="answered ROLLBACK"):
+                await branch.prepare()
+            assert not await resource.in_doubt("shop")
+
+    run(main())
+
+
+def test_deferred_constraint_refuses_at_prepare(vendors: TwoVendors) -> None:
+    async def main() -> None:
+        async with order.inventory(vendors.url("inventory-db")) as inventory:
+            wanted = Order(tx="feast", customer="ann", sku="truffle", quantity=99, price=1)
+            branch = await inventory.begin(xid("feast"), wanted)
+            with pytest.raises(RefusedError, match="truffle is out of stock"):
+                await branch.prepare()
+            await branch.roll_back()
+            assert not await inventory.in_doubt("shop")
+
+    run(main())
+
+
+def test_first_decision_counts_for_both_managers_that_share_the_log(vendors: TwoVendors) -> None:
+    async def main() -> None:
+        url = vendors.url("log-db")
+        async with (
+            Database(url) as one,
+            Database(url) as two,
+            DecisionLog("shop", one) as slow,
+            DecisionLog("shop", two) as recoverer,
+        ):
+            mine = xid("raced")
+            assert (await recoverer.decide(mine, Decision.ABORT)).of(mine) is Decision.ABORT
+            assert (await slow.decide(mine, Decision.COMMIT)).of(mine) is Decision.ABORT
+            other = xid("raced")
+            assert (await slow.decide(other, Decision.COMMIT)).of(other) is Decision.ABORT
+            assert (await slow.note_abort(other)).xid == mine
+            assert await slow.unforgotten() == []
+
+    run(main())
+
+
+def test_repeated_decision_is_the_same_and_a_group_has_each_its_own(vendors: TwoVendors) -> None:
+    async def main() -> None:
+        async with (
+            Database(vendors.url("log-db")) as database,
+            DecisionLog("shop", database) as log,
+        ):
+            xids = [xid(f"group-{n}") for n in range(30)]
+            asked = [log.decide(one, Decision.COMMIT) for one in [*xids, *xids]]
+            records = await asyncio.gather(*asked)
+            assert [record.xid for record in records] == [*xids, *xids]
+            await asyncio.gather(*(log.forget(one) for one in xids))
+            assert await log.unforgotten() == []
+
+    run(main())
+
+
+def test_branches_of_others_are_not_in_doubt_for_us(vendors: TwoVendors) -> None:
+    async def main() -> None:
+        async with order.orders(vendors.url("orders-db")) as orders:
+            stranger = Xid.new("bank", "theirs")
+            branch = await orders.begin(stranger, an_order("theirs"))
+            await branch.prepare()
+            assert await orders.in_doubt("shop") == []
+            [found] = await orders.in_doubt("bank")
+            assert found == BranchId(xid=stranger, gid=f"{stranger}:orders")
+            assert await orders.settle(found, Decision.ABORT) is Settled.DONE
+
+    run(main())

@@ -1,0 +1,147 @@
+"""The transaction manager's rules, over resource managers in memory."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from dtx.patterns.twophase.decision_log import Record
+from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError
+from dtx.patterns.twophase.transaction_manager import TransactionManager
+
+from .instant_loop import run_instantly
+from .twophase_fakes import FakeLog, FakeResource, Journal
+
+OTHER = Xid(group="shop", tx="t1", attempt="00000000")
+
+
+class Bench:
+    """Two resource managers and a log behind a transaction manager."""
+
+    def __init__(self) -> None:
+        self.journal: Journal = []
+        self.a = FakeResource("a", self.journal)
+        self.b = FakeResource("b", self.journal)
+        self.log = FakeLog(self.journal)
+
+    def place(self, *txs: str) -> list[Decision | None]:
+        async def run() -> list[Decision | None]:
+            manager = TransactionManager("shop", [[self.a], [self.b]], self.log)
+            placed = [manager.place(tx, "work", answer_within_s=3600) for tx in txs]
+            return await asyncio.gather(*placed)
+
+        return run_instantly(run())
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_decision_is_in_the_log_after_all_votes_and_before_any_commit(bench: Bench) -> None:
+    assert bench.place("t1") == [Decision.COMMIT]
+    assert bench.journal == [
+        "a prepared", "b prepared", "log has commit", "a settles commit", "b settles commit",
+    ]  # fmt: skip
+    assert bench.log.forgotten
+
+
+@pytest.mark.parametrize("operation", ["begin", "prepare"])
+@pytest.mark.parametrize("no", [RefusedError("no money"), ResourceError("no answer")])
+def test_one_no_or_silence_rolls_back_all(bench: Bench, operation: str, no: Exception) -> None:
+    bench.b.errors[operation] = [no]
+    assert bench.place("t1") == [Decision.ABORT]
+    assert not bench.a.prepared
+    assert not bench.a.committed | bench.b.committed
+    assert bench.log.records["t1"].decision is Decision.ABORT
+
+
+def test_rollback_that_fails_keeps_no_other_from_its_own(bench: Bench) -> None:
+    bench.b.errors = {"prepare": [RefusedError("no")], "roll_back": [ResourceError("no answer")]}
+    assert bench.place("t1") == [Decision.ABORT]
+    assert not bench.a.prepared
+
+
+def test_nobody_commits_while_the_decision_is_unknown(bench: Bench) -> None:
+    bench.log.failures = 5
+    assert bench.place("t1") == [Decision.COMMIT]
+    assert bench.journal.index("log has commit") < bench.journal.index("a settles commit")
+
+
+def test_decision_whose_answer_was_lost_is_found_by_asking_again(bench: Bench) -> None:
+    bench.log.failures, bench.log.writes_anyway = 1, True
+    assert bench.place("t1") == [Decision.COMMIT]
+    assert bench.b.committed == {"t1"}
+
+
+def test_commit_loses_to_an_abort_record_of_recovery(bench: Bench) -> None:
+    bench.log.records["t1"] = Record(xid=OTHER, decision=Decision.ABORT)
+    assert bench.place("t1") == [Decision.ABORT]
+    assert not bench.a.committed | bench.b.committed
+    assert not bench.a.prepared
+
+
+def test_second_attempt_at_a_committed_transaction_is_undone_and_answered_committed(
+    bench: Bench,
+) -> None:
+    bench.log.records["t1"] = Record(xid=OTHER, decision=Decision.COMMIT)
+    assert bench.place("t1") == [Decision.COMMIT]
+    assert not bench.a.committed | bench.b.committed
+
+
+def test_abort_that_can_not_be_noted_is_told_nobody(bench: Bench) -> None:
+    bench.b.errors["prepare"] = [RefusedError("no")]
+    bench.log.failures = 1
+    with pytest.raises(psycopg.OperationalError):
+        bench.place("t1")
+    assert not bench.a.prepared
+
+
+def test_phase_two_goes_on_until_everybody_committed(bench: Bench) -> None:
+    bench.b.errors = {
+        "commit": [ResourceError("no answer")],
+        "settle": [ResourceError("no answer") for _ in range(7)],
+    }
+    assert bench.place("t1") == [Decision.COMMIT]
+    assert bench.b.committed == {"t1"}
+    assert bench.log.forgotten
+    assert not bench.log.stuck
+
+
+def test_branch_that_stays_out_of_reach_is_shown_to_an_operator(bench: Bench) -> None:
+    bench.b.errors = {
+        "commit": [ResourceError("no answer")],
+        "settle": [ResourceError("no answer") for _ in range(30)],
+    }
+    assert bench.place("t1") == [Decision.COMMIT]
+    assert {xid.tx for xid in bench.log.stuck} == {"t1"}
+    assert bench.b.committed == {"t1"}
+
+
+def test_repeat_of_a_running_transaction_joins_it(bench: Bench) -> None:
+    assert bench.place("t1", "t1") == [Decision.COMMIT, Decision.COMMIT]
+    assert bench.journal.count("a prepared") == 1
+
+
+def test_more_than_may_run_at_once_wait_for_their_turn(bench: Bench) -> None:
+    assert set(bench.place(*(f"t{n}" for n in range(40)))) == {Decision.COMMIT}
+
+
+def test_inquiry_about_what_nobody_decided_bars_it(bench: Bench) -> None:
+    manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log)
+    assert asyncio.run(manager.inquire("t1")) is Decision.ABORT
+    assert bench.place("t1") == [Decision.ABORT]
+    assert not bench.a.committed
+
+
+def test_inquiry_about_what_runs_here_waits_for_its_decision(bench: Bench) -> None:
+    async def run() -> tuple[Decision | None, Decision | None]:
+        manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log)
+        placed = asyncio.create_task(manager.place("t1", "work"))
+        await asyncio.sleep(0)
+        asked = await manager.inquire("t1")
+        await placed
+        return asked, await manager.inquire("t1")
+
+    assert asyncio.run(run()) == (None, Decision.COMMIT)

@@ -1,0 +1,160 @@
+"""What recovery does with prepared branches, and what it leaves alone."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from dtx.patterns.twophase.decision_log import Record
+from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.recovery import Recovery
+from dtx.patterns.twophase.resource import Decision, ResourceError
+from dtx.patterns.twophase.transaction_manager import TransactionManager
+
+from .twophase_fakes import FakeLog, FakeResource, Journal
+
+XID = Xid(group="shop", tx="t1", attempt="0000000a")
+EARLIER = Xid(group="shop", tx="t1", attempt="0000000b")
+
+
+@dataclass
+class Bench:
+    """Two resource managers with prepared branches of nobody, and a clock to turn."""
+
+    journal: Journal = field(default_factory=list)
+    now_s: float = 100.0
+
+    def __post_init__(self) -> None:
+        self.a = FakeResource("a", self.journal)
+        self.b = FakeResource("b", self.journal)
+        self.log = FakeLog(self.journal)
+        self.manager = TransactionManager("shop", [[self.a], [self.b]], self.log)
+        self.recovery = Recovery(
+            self.manager, self.log, abandoned_after_s=3.0, clock=lambda: self.now_s
+        )
+        for resource in (self.a, self.b):
+            resource.leave_prepared(XID)
+
+    def scan(self, *, after_s: float = 0.0) -> None:
+        self.now_s += after_s
+        asyncio.run(self.recovery.scan())
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def decided(bench: Bench, xid: Xid, decision: Decision) -> None:
+    bench.log.records[xid.tx] = Record(xid=xid, decision=decision)
+
+
+def test_branch_without_a_decision_is_left_alone_until_it_is_old(bench: Bench) -> None:
+    bench.scan()
+    bench.scan(after_s=2.9)
+    assert bench.a.prepared
+    assert not bench.log.records
+
+
+def test_one_scan_never_ends_an_undecided_branch_however_late_it_comes(bench: Bench) -> None:
+    bench.scan(after_s=3600)
+    assert bench.a.prepared
+
+
+def test_abort_record_is_written_before_the_rollback(bench: Bench) -> None:
+    bench.scan()
+    bench.scan(after_s=3.0)
+    assert bench.journal == ["log has abort", "a settles abort", "b settles abort"]
+
+
+def test_branch_that_went_and_came_again_begins_a_new_age(bench: Bench) -> None:
+    bench.scan()
+    branch = bench.a.prepared.pop(XID)
+    bench.b.prepared.clear()
+    bench.scan(after_s=2)
+    bench.a.prepared[XID] = branch
+    bench.scan(after_s=2)
+    assert bench.a.prepared
+
+
+def test_logged_commit_is_carried_out_at_first_sight_and_then_forgotten(bench: Bench) -> None:
+    decided(bench, XID, Decision.COMMIT)
+    bench.scan()
+    assert bench.a.committed == bench.b.committed == {"t1"}
+    bench.scan()
+    assert bench.log.forgotten == {XID}
+
+
+def test_logged_abort_is_carried_out_at_first_sight(bench: Bench) -> None:
+    decided(bench, XID, Decision.ABORT)
+    bench.scan()
+    assert not bench.a.prepared
+    assert not bench.a.committed
+
+
+def test_commit_of_one_attempt_rolls_back_another(bench: Bench) -> None:
+    decided(bench, EARLIER, Decision.COMMIT)
+    bench.scan()
+    assert not bench.a.prepared
+    assert not bench.a.committed
+
+
+def test_manager_that_was_stopped_before_its_decision_can_not_commit_afterwards(
+    bench: Bench,
+) -> None:
+    bench.scan()
+    bench.scan(after_s=3.0)
+    assert asyncio.run(bench.log.decide(XID, Decision.COMMIT)).of(XID) is Decision.ABORT
+
+
+def test_decision_that_came_before_the_abort_record_wins(bench: Bench) -> None:
+    bench.scan()
+    decided(bench, XID, Decision.COMMIT)
+    bench.scan(after_s=3.0)
+    assert bench.a.committed == {"t1"}
+
+
+def test_transaction_that_runs_here_is_left_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.manager, "running", lambda: frozenset({XID}))
+    bench.scan()
+    bench.scan(after_s=3600)
+    assert bench.a.prepared
+
+
+def test_silent_participant_keeps_no_other_from_recovery(bench: Bench) -> None:
+    decided(bench, XID, Decision.COMMIT)
+    bench.a.errors["in_doubt"] = [ResourceError("no answer")]
+    bench.scan()
+    assert bench.b.committed == {"t1"}
+    assert not bench.log.forgotten, "nobody knows yet whether a has"
+    bench.scan()
+    bench.scan()
+    assert bench.log.forgotten == {XID}
+
+
+def test_branch_that_can_not_be_settled_now_is_tried_again(bench: Bench) -> None:
+    decided(bench, XID, Decision.COMMIT)
+    bench.a.errors["settle"] = [ResourceError("attached")]
+    bench.scan()
+    assert bench.b.committed == {"t1"}
+    bench.scan()
+    assert bench.a.committed == {"t1"}
+
+
+def test_commit_that_somebody_rolled_back_is_shown_to_an_operator(bench: Bench) -> None:
+    decided(bench, XID, Decision.COMMIT)
+    del bench.b.prepared[XID]
+    bench.scan()
+    bench.scan()
+    assert bench.log.stuck == {XID}
+    assert not bench.log.forgotten
+
+
+def test_branches_of_another_group_are_not_ours(bench: Bench) -> None:
+    stranger = Xid(group="bank", tx="t1", attempt="0000000a")
+    bench.a.leave_prepared(stranger)
+    bench.scan()
+    bench.scan(after_s=3600)
+    assert set(bench.a.prepared) == {stranger}

@@ -1,0 +1,111 @@
+"""Resource managers and a decision log in memory, with one journal of what happened in which order."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import psycopg
+
+from dtx.patterns.twophase.decision_log import Record
+from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.resource import Decision, ResourceError, Settled
+
+Journal = list[str]
+
+
+@dataclass(eq=False)
+class FakeResource:
+    """`errors` maps an operation to what it raises, the next times it is called."""
+
+    name: str
+    journal: Journal
+    prepared: dict[Xid, BranchId] = field(default_factory=dict)
+    committed: set[str] = field(default_factory=set)
+    errors: dict[str, list[Exception]] = field(default_factory=dict)
+
+    def check(self, operation: str) -> None:
+        if self.errors.get(operation):
+            raise self.errors[operation].pop(0)
+
+    async def begin(self, xid: Xid, work: str) -> "FakeBranch":
+        del work
+        self.check("begin")
+        return FakeBranch(self, BranchId(xid=xid, gid=f"{xid}:{self.name}"))
+
+    async def in_doubt(self, group: str) -> list[BranchId]:
+        self.check("in_doubt")
+        return [branch for xid, branch in self.prepared.items() if xid.group == group]
+
+    async def settle(self, branch: BranchId, decision: Decision) -> Settled:
+        self.check("settle")
+        self.journal.append(f"{self.name} settles {decision}")
+        was_prepared = self.prepared.pop(branch.xid, None) is not None
+        if decision is Decision.ABORT:
+            return Settled.DONE
+        if was_prepared:
+            self.committed.add(branch.xid.tx)
+        return Settled.DONE if branch.xid.tx in self.committed else Settled.MISSING
+
+    async def has_marker(self, tx: str) -> bool:
+        self.check("has_marker")
+        return tx in self.committed
+
+    def leave_prepared(self, xid: Xid) -> None:
+        self.prepared[xid] = BranchId(xid=xid, gid=f"{xid}:{self.name}")
+
+
+@dataclass(eq=False)
+class FakeBranch:
+    resource: FakeResource
+    id: BranchId
+
+    async def prepare(self) -> None:
+        self.resource.check("prepare")
+        self.resource.prepared[self.id.xid] = self.id
+        self.resource.journal.append(f"{self.resource.name} prepared")
+
+    async def commit(self) -> None:
+        self.resource.check("commit")
+        if await self.resource.settle(self.id, Decision.COMMIT) is Settled.MISSING:
+            raise ResourceError("not prepared")
+
+    async def roll_back(self) -> None:
+        self.resource.check("roll_back")
+        await self.resource.settle(self.id, Decision.ABORT)
+
+
+@dataclass(eq=False)
+class FakeLog:
+    """`errors` maps an operation to how often it fails; `writes_anyway`: the row is there, its answer is lost."""
+
+    journal: Journal
+    records: dict[str, Record] = field(default_factory=dict)
+    forgotten: set[Xid] = field(default_factory=set)
+    stuck: set[Xid] = field(default_factory=set)
+    failures: int = 0
+    writes_anyway: bool = False
+
+    async def decide(self, xid: Xid, decision: Decision) -> Record:
+        fails = self.failures > 0
+        if not fails or self.writes_anyway:
+            record = self.records.setdefault(xid.tx, Record(xid=xid, decision=decision))
+            self.journal.append(f"log has {record.of(xid)}")
+        if fails:
+            self.failures -= 1
+            raise psycopg.OperationalError("no answer")
+        return self.records[xid.tx]
+
+    async def note_abort(self, xid: Xid) -> Record:
+        return await self.decide(xid, Decision.ABORT)
+
+    async def read(self, txs: Collection[str]) -> dict[str, Record]:
+        return {tx: self.records[tx] for tx in txs if tx in self.records}
+
+    async def unforgotten(self) -> list[Xid]:
+        commits = [r.xid for r in self.records.values() if r.decision is Decision.COMMIT]
+        return [xid for xid in commits if xid not in self.forgotten]
+
+    async def forget(self, xid: Xid) -> None:
+        self.forgotten.add(xid)
+
+    async def mark_stuck(self, xid: Xid) -> None:
+        self.stuck.add(xid)
