@@ -22,7 +22,7 @@ class HastyManager(TransactionManager[Order]):
         """Commit the first branch, and go on as one should have begun."""
         resource, branch = ballot.branches.pop(0)
         await commit_for_ever(resource, branch, self.show_stuck, Backoff())
-        crash_point("after-commit-one", run.xid.tx)
+        crash_point("after-early-commit", run.xid.tx)
         await super().conclude(run, ballot)
 
 

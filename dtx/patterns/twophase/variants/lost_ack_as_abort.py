@@ -3,6 +3,8 @@
 The decision may be in the log. Then recovery commits what the client was told is rolled back.
 """
 
+import asyncio
+
 import psycopg
 
 from dtx.patterns.common.narration import tell
@@ -17,14 +19,18 @@ from dtx.patterns.twophase.transaction_manager import Run, TransactionManager
 from dtx.patterns.twophase.voting import Ballot
 
 
+LOG_WITHIN_S = 1.0
+
+
 class GivingUpManager(TransactionManager[Order]):
     """Asks the log once."""
 
     async def conclude(self, run: Run, ballot: Ballot[Order]) -> None:
         """Take an error as an abort."""
         try:
-            record = await self.log.decide(run.xid, Decision.COMMIT)
-        except psycopg.Error as error:
+            async with asyncio.timeout(LOG_WITHIN_S):
+                record = await self.log.decide(run.xid, Decision.COMMIT)
+        except (psycopg.Error, TimeoutError) as error:
             tell(run.xid.tx, f"not committed: {type(error).__name__}; the branches are recovery's")
             run.record = Record(xid=run.xid, decision=Decision.ABORT)
             return

@@ -1,0 +1,40 @@
+"""system.toml of `2pc` says what its programs do."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from dtx.config.find import find_system
+from dtx.config.loader import load_system
+from dtx.config.model import Selection
+from dtx.patterns.twophase import tm
+
+SYSTEM = load_system(find_system("2pc"))
+PROGRAMS = Path(tm.__file__).parent
+
+
+def test_every_conversation_is_a_link() -> None:
+    databases = ("log-db", "orders-db", "queue-db", "payments-db", "inventory-db")
+    assert {link.name for link in SYSTEM.links} == {
+        "client->tm",
+        *(f"tm->{database}" for database in databases),
+    }
+
+
+def test_declared_crash_points_are_those_of_the_code() -> None:
+    text = "".join(path.read_text() for path in PROGRAMS.glob("*.py"))
+    points = SYSTEM.workers["tm"].crash_points
+    assert points
+    assert [point for point in points if f'"{point}"' not in text] == []
+
+
+@pytest.mark.parametrize("name", SYSTEM.variants)
+def test_variant_is_a_program_of_its_own_that_passes_its_crash_points(name: str) -> None:
+    worker = load_system(find_system("2pc"), Selection(variant=name)).workers["tm"]
+    module = worker.command[-1].render(str)
+    assert module.startswith("dtx.patterns.twophase.variants.")
+    assert callable(importlib.import_module(module).main)
+    added = set(worker.crash_points) - set(SYSTEM.workers["tm"].crash_points)
+    text = (PROGRAMS / "variants" / f"{module.rpartition('.')[2]}.py").read_text()
+    assert [point for point in added if f'"{point}"' not in text] == []
