@@ -74,9 +74,11 @@ class MariaDbResource(Generic[W]):
         except RefusedError:
             self._working.keep(session)
             raise
-        except pymysql.MySQLError as error:
-            self._working.drop(session)
-            raise ResourceError(self._words(error)) from error
+        except BaseException as error:
+            self._working.drop(session)  # its server undoes what is not prepared
+            if isinstance(error, pymysql.MySQLError):
+                raise ResourceError(self._words(error)) from error
+            raise
         return MariaDbBranch(self, BranchId(xid=xid, gid=gid), session, self._working)
 
     async def in_doubt(self, group: str) -> list[BranchId]:

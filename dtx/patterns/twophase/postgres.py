@@ -65,11 +65,10 @@ class PostgresResource(Generic[W]):
             connection = await held.enter_async_context(self._working.connection())
             await connection.execute("begin")
             await self._work(connection, work)
-        except psycopg.Error as error:
-            await held.aclose()
-            raise ResourceError(self._words(error)) from error
-        except RefusedError:
+        except BaseException as error:
             await held.aclose()  # a connection inside a transaction is closed, which undoes it
+            if isinstance(error, psycopg.Error):
+                raise ResourceError(self._words(error)) from error
             raise
         branch = BranchId(xid=xid, gid=f"{xid}:{self.name}")
         return PostgresBranch(self, branch, connection, held)

@@ -159,9 +159,16 @@ class TransactionManager(Generic[W]):
             await self._vote(ballot, work)
         except (RefusedError, ResourceError) as no:
             tell(run.xid.tx, f"abort: {no}")
-            _, run.record = await asyncio.gather(ballot.roll_back(), self.log.note_abort(run.xid))
-            return
-        await self.conclude(run, ballot)
+            rolling_back = asyncio.create_task(ballot.roll_back())
+            try:
+                run.record = await self.log.note_abort(run.xid)
+            finally:
+                await rolling_back
+        except Exception:  # a defect must not keep locks and connections
+            await ballot.roll_back()
+            raise
+        else:
+            await self.conclude(run, ballot)
 
     async def _vote(self, ballot: Ballot[W], work: W) -> None:
         """Do the work and let all vote, in our turn; raises what speaks against a commit."""

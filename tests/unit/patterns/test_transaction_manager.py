@@ -119,6 +119,13 @@ def test_branch_that_stays_out_of_reach_is_shown_to_an_operator(bench: Bench) ->
     assert bench.b.committed == {"t1"}
 
 
+def test_defect_in_the_work_undoes_what_others_did(bench: Bench) -> None:
+    bench.b.errors["begin"] = [KeyError("sku")]
+    with pytest.raises(KeyError):
+        bench.place("t1")
+    assert bench.journal == ["a settles abort"]
+
+
 def test_repeat_of_a_running_transaction_joins_it(bench: Bench) -> None:
     assert bench.place("t1", "t1") == [Decision.COMMIT, Decision.COMMIT]
     assert bench.journal.count("a prepared") == 1

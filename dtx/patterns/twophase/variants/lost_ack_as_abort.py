@@ -18,7 +18,6 @@ from dtx.patterns.twophase.tm import Resources, group, log_database
 from dtx.patterns.twophase.transaction_manager import Run, TransactionManager
 from dtx.patterns.twophase.voting import Ballot
 
-
 LOG_WITHIN_S = 1.0
 
 
