@@ -47,23 +47,22 @@ class Resources:
         return tuple(resource for stage in self.stages for resource in stage)
 
 
-def log_database() -> Database:
-    """Return the database of the decision log."""
-    return Database(os.environ["LOG_URL"], waiting=400)
-
-
-def group() -> str:
-    """Return the group of transaction managers that share the log."""
-    return os.environ["TM_GROUP"]
+def serve_orders(
+    manager_type: type[TransactionManager[Order]] = TransactionManager,
+    recovery_type: type[Recovery[Order]] = Recovery,
+) -> None:
+    """Run the worker; the group of transaction managers that share the log is $TM_GROUP."""
+    database = Database(os.environ["LOG_URL"], waiting=400)
+    resources = Resources.from_environment()
+    log = DecisionLog(os.environ["TM_GROUP"], database)
+    manager = manager_type(os.environ["TM_GROUP"], resources.stages, log)
+    recovery = recovery_type(manager, log)
+    serve(database, routes(manager), *resources.all, log, manager, recovery)
 
 
 def main() -> None:
     """Run the worker."""
-    database = log_database()
-    resources = Resources.from_environment()
-    log = DecisionLog(group(), database)
-    manager = TransactionManager(group(), resources.stages, log)
-    serve(database, routes(manager), *resources.all, log, manager, Recovery(manager, log))
+    serve_orders()
 
 
 if __name__ == "__main__":

@@ -129,11 +129,12 @@ async def commit_for_ever(
 
 
 def _raise_first(errors: Sequence[BaseException]) -> None:
-    """Raise what says most: a defect before a refusal before a failure."""
-    for kind in (RefusedError, ResourceError):
-        others = [error for error in errors if not isinstance(error, RefusedError | ResourceError)]
-        if others:
-            raise others[0]
-        found = next((error for error in errors if isinstance(error, kind)), None)
-        if found is not None:
-            raise found
+    """Raise the error that says most, if there is one: a defect, else a refusal, else a failure."""
+    if errors:
+        raise min(errors, key=_rank)
+
+
+def _rank(error: BaseException) -> int:
+    if isinstance(error, ResourceError):
+        return 2
+    return 1 if isinstance(error, RefusedError) else 0

@@ -5,12 +5,8 @@ Who dies between the two leaves a transaction that is committed at one participa
 
 from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.crash_points import crash_point
-from dtx.patterns.common.service import serve
-from dtx.patterns.twophase.decision_log import DecisionLog
-from dtx.patterns.twophase.face import routes
 from dtx.patterns.twophase.order import Order
-from dtx.patterns.twophase.recovery import Recovery
-from dtx.patterns.twophase.tm import Resources, group, log_database
+from dtx.patterns.twophase.tm import serve_orders
 from dtx.patterns.twophase.transaction_manager import Run, TransactionManager
 from dtx.patterns.twophase.voting import Ballot, commit_for_ever
 
@@ -28,11 +24,7 @@ class HastyManager(TransactionManager[Order]):
 
 def main() -> None:
     """Run the worker."""
-    database = log_database()
-    resources = Resources.from_environment()
-    log = DecisionLog(group(), database)
-    manager = HastyManager(group(), resources.stages, log)
-    serve(database, routes(manager), *resources.all, log, manager, Recovery(manager, log))
+    serve_orders(manager_type=HastyManager)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,10 @@ import asyncio
 import psycopg
 
 from dtx.patterns.common.narration import tell
-from dtx.patterns.common.service import serve
-from dtx.patterns.twophase.decision_log import DecisionLog, Record
-from dtx.patterns.twophase.face import routes
+from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.order import Order
-from dtx.patterns.twophase.recovery import Recovery
 from dtx.patterns.twophase.resource import Decision
-from dtx.patterns.twophase.tm import Resources, group, log_database
+from dtx.patterns.twophase.tm import serve_orders
 from dtx.patterns.twophase.transaction_manager import Run, TransactionManager
 from dtx.patterns.twophase.voting import Ballot
 
@@ -39,11 +36,7 @@ class GivingUpManager(TransactionManager[Order]):
 
 def main() -> None:
     """Run the worker."""
-    database = log_database()
-    resources = Resources.from_environment()
-    log = DecisionLog(group(), database)
-    manager = GivingUpManager(group(), resources.stages, log)
-    serve(database, routes(manager), *resources.all, log, manager, Recovery(manager, log))
+    serve_orders(manager_type=GivingUpManager)
 
 
 if __name__ == "__main__":
