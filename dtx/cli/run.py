@@ -109,6 +109,8 @@ def run(
         _save_schedule(save_schedule, settings)
     if plan:
         return _print_plan(invocation, settings, is_json=json)
+    if junit is not None:
+        _require_place(junit)
     finished, held = _run(invocation, settings, is_kept=keep, is_quiet=quiet)
     if junit is not None:
         _write_junit(junit, finished)
@@ -216,12 +218,35 @@ def _print(
         print_held(invocation.output.result, held)
 
 
-def _write_junit(path: Path, finished: "TrialFinished") -> None:
+def _require_place(junit: Path) -> None:
+    """Refuse a file that can't be made before the run is done for nothing; an old one stays until there is a new one.
+
+    Raises:
+        UsageError: it can't be written.
+    """
+    import tempfile  # noqa: PLC0415 (start time)
+
     from dtx.core.errors import UsageError  # noqa: PLC0415
+
+    try:
+        junit.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=junit.parent):
+            if junit.exists():
+                junit.open("ab").close()
+    except OSError as error:
+        raise UsageError(
+            f"--junit {junit}: can't be written: {error.strerror}", hint="give another file"
+        ) from error
+
+
+def _write_junit(path: Path, finished: "TrialFinished") -> None:
+    from dtx.core.errors import StorageError  # noqa: PLC0415
     from dtx.report.junit import junit_xml  # noqa: PLC0415
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(junit_xml(finished.plan, finished.verdict, finished.took_s))
     except OSError as error:
-        raise UsageError(f"--junit {path}: can't be written: {error.strerror}") from error
+        raise StorageError(
+            f"--junit {path}: can't be written: {error.strerror}",
+            hint=f"the run is kept: `dtx check {finished.folder}` judges it again",
+        ) from error

@@ -64,10 +64,17 @@ def interruptible() -> Iterator[None]:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     for other in _ENDING:
-        signal.signal(other, signal.SIG_IGN)
+        # Not SIG_IGN: of a signal that is under way already CPython would print an error (signalmodule.c, "Signal %i
+        # ignored due to race condition").
+        if signal.getsignal(other) is not signal.SIG_IGN:
+            signal.signal(other, _pay_no_heed)
     _state.is_interrupted = True
     if not _state.is_shown:
         # The handler may have interrupted a write to stderr: only the plain system call is safe here.
         with contextlib.suppress(OSError):
             os.write(2, _NOTICE)
     raise KeyboardInterrupt
+
+
+def _pay_no_heed(number: int, frame: FrameType | None) -> None:
+    del number, frame

@@ -135,6 +135,16 @@ class TestPlaces:
         answer = dtx("run", "saga", "--runtime", "local", "--out", out, "--quiet")
         refused(answer, "can't make the run folder", "--out DIR")
 
+    @pytest.mark.parametrize("junit", ["/dev/null/x", "/proc/x/y", "file/x", "folder", "x" * 300])
+    def test_junit_that_cannot_be_written_is_refused_before_anything_is_run(
+        self, dtx: Dtx, tmp_path: Path, junit: str
+    ) -> None:
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+        answer = dtx("run", "saga", "--runtime", "local", "--junit", junit, "--quiet")
+        refused(answer, f"--junit {junit}: can't be written", "hint: ")
+        assert not (tmp_path / ".dtx").exists()
+
     @pytest.mark.parametrize("words", [["list", "runs"], ["check", "x"], ["show", "x"]])
     @pytest.mark.parametrize("out", ["file", "x" * 300, "loop"])
     def test_runs_that_cannot_be_listed(
