@@ -91,7 +91,7 @@ class Environment:
             self._start_toxiproxy,
             *(self._starter(name, is_reset_later) for name in self.system.databases),
         ]
-        side_by_side.each(lambda start: start(), starts)
+        side_by_side.each(lambda start: start(), starts, cut_short=self.runtime.close)
         self.observer.check()
         self._make_workers()
         upstreams = {
@@ -112,7 +112,7 @@ class Environment:
         self._logs.write_to(logs)
         for name in watched:
             self._workers[name].watch_syncs(sync_library(cache_folder()))
-        side_by_side.each(self.nodes.start, self._workers)
+        side_by_side.each(self.nodes.start, self._workers, cut_short=self._kill_workers)
 
     def reset(self) -> None:
         """Make the environment as new: workers ended, proxies and databases made again; and prove it.
@@ -195,6 +195,10 @@ class Environment:
                 f"Toxiproxy did not answer within {TOXIPROXY_READY_WITHIN_S:.0f} s",
                 hint=_TOXIPROXY_HINT,
             )
+
+    def _kill_workers(self) -> None:
+        for worker in self._workers.values():
+            worker.kill()
 
     def _starter(self, name: str, is_reset_later: bool) -> Callable[[], None]:
         def start() -> None:
