@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dtx.core.errors import ProvisionError
@@ -45,10 +45,17 @@ def cache_folder() -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock beside `path`, so that two dtx never make the same thing at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Hold an exclusive lock beside `path`, so that two dtx never make the same thing at once.
+
+    Raises:
+        ProvisionError: nothing can be written there.
+    """
+    file = path.with_name(path.name + ".lock")
+    with ExitStack() as stack:
+        with _cached(file):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(file.open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -56,10 +63,13 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     """Return `path`, made by `make(folder)` in a temporary neighbour and renamed if it was absent.
 
     A maker that fails or is killed leaves nothing at `path`.
+
+    Raises:
+        ProvisionError: nothing can be written there.
     """
     if path.exists():
         return path
-    with locked(path):
+    with locked(path), _cached(path):
         if path.exists():
             return path
         partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -70,3 +80,15 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return path
+
+
+@contextmanager
+def _cached(path: Path) -> Iterator[None]:
+    """Say of whatever can't be written that it belongs in the cache."""
+    try:
+        yield
+    except OSError as error:
+        raise ProvisionError(
+            f"can't make {path}: {error.strerror or error}",
+            hint="make room there, or set DTX_CACHE_DIR to a folder that can be written",
+        ) from error

@@ -7,6 +7,7 @@ from dtx.core.errors import ProvisionError
 from dtx.targets.runtime import ServerProcess
 
 LOOK_EVERY_S = 0.01
+HINT = "`dtx doctor` says which server is used, and whether the machine has room for it"
 
 
 def wait_until_it_answers(
@@ -34,5 +35,6 @@ def wait_until_it_answers(
     if not last:
         return
     if in_time:
-        raise ProvisionError(f"{who} died at start: {server.last_output()}")
-    raise ProvisionError(f"{who} did not answer within {within_s:g} s: {last}")
+        said = server.last_output() or "it wrote nothing"
+        raise ProvisionError(f"{who} died at start; its last output:\n{said}", hint=HINT)
+    raise ProvisionError(f"{who} did not answer within {within_s:g} s: {last}", hint=HINT)

@@ -143,7 +143,7 @@ def resolve_image(engine: Engine, product: Product) -> Image:
     """
     candidates = _candidates(product)
     for name in candidates:
-        found = find_image(engine, name)
+        found = _found(engine, product, name)
         if found is not None:
             return found
     reason = _pull(engine, candidates[0])
@@ -151,7 +151,7 @@ def resolve_image(engine: Engine, product: Product) -> Image:
     if pulled is not None:
         return pulled
     hint = (
-        f"check {product.variable}"
+        _chosen_hint(product)
         if len(candidates) == 1
         else "`dtx images build` makes one without a registry"
     )
@@ -182,7 +182,7 @@ def images_to_pull(products: Iterable[Product]) -> tuple[str, ...]:
     missing = []
     for product in products:
         candidates = _candidates(product)
-        if not any(find_image(engine, name) for name in candidates):
+        if not any(_found(engine, product, name) for name in candidates):
             missing.append(candidates[0])
     return tuple(missing)
 
@@ -190,6 +190,20 @@ def images_to_pull(products: Iterable[Product]) -> tuple[str, ...]:
 def _candidates(product: Product) -> tuple[str, ...]:
     chosen = os.environ.get(product.variable)
     return (chosen,) if chosen else (product.official, product.built)
+
+
+def _found(engine: Engine, product: Product, name: str) -> Image | None:
+    """`find_image` of a candidate; a name that the engine does not take as one is the user's."""
+    try:
+        return find_image(engine, name)
+    except ProvisionError as error:
+        if name != os.environ.get(product.variable):
+            raise
+        raise ProvisionError(error.message, hint=_chosen_hint(product)) from error
+
+
+def _chosen_hint(product: Product) -> str:
+    return f"check {product.variable}; unset, dtx takes {product.official}, or what `dtx images build` made"
 
 
 def list_images(engine: Engine) -> tuple[ImageState, ...]:
@@ -201,7 +215,7 @@ def list_images(engine: Engine) -> tuple[ImageState, ...]:
     states = []
     for product in PRODUCTS:
         for name in _candidates(product):
-            found = find_image(engine, name)
+            found = _found(engine, product, name)
             states.append(
                 ImageState(
                     product=product.name,

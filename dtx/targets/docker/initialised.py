@@ -166,19 +166,18 @@ def _make(engine: Engine, recipe: Recipe, base: Image, name: str, run_id: str) -
 def _probe(engine: Engine, recipe: Recipe, base: Image, run_id: str) -> tuple[str, int, int, str]:
     """Return the folder of the binaries, uid and gid to run them as, and the version."""
     failed = f"no {recipe.title} server found in the image {base.name}"
-    with engine_errors_as(
-        failed, hint=f"the image needs a shell and {recipe.title}'s own binaries"
-    ):
+    hint = f"the image needs a shell and {recipe.title}'s own binaries; {recipe.product.variable} names another"
+    with engine_errors_as(failed, hint=hint):
         container = _create(engine, base, run_id, recipe.probe, user="0:0")
         try:
-            lines = _run(engine, container, failed).splitlines()
+            lines = _run(engine, container, failed, hint=hint).splitlines()
         finally:
             remove_container(engine, container)
     if len(lines) < 4:
-        raise ProvisionError(f"{failed}: it said {lines}")
+        raise ProvisionError(f"{failed}: it said {lines}", hint=hint)
     version = lines[3]
     if not version[:1].isdigit():
-        raise ProvisionError(f"{failed}: its version is {lines[3]!r}")
+        raise ProvisionError(f"{failed}: its version is {lines[3]!r}", hint=hint)
     return lines[0], int(lines[1]), int(lines[2]), version
 
 
@@ -204,14 +203,14 @@ def _create(
     return str(created["Id"])
 
 
-def _run(engine: Engine, container: str, failed: str) -> str:
+def _run(engine: Engine, container: str, failed: str, *, hint: str = "") -> str:
     """Start a container, wait for its end, return what it wrote to stdout."""
     engine.api.start(container)
     status = engine.api.wait(container, timeout=INITIALISE_TIMEOUT_S)["StatusCode"]
     if status != 0:
         output: bytes = engine.api.logs(container, tail=8)
         raise ProvisionError(
-            f"{failed}: exit status {status}\n{output.decode(errors='replace').strip()}"
+            f"{failed}: exit status {status}\n{output.decode(errors='replace').strip()}", hint=hint
         )
     said: bytes = engine.api.logs(container, stdout=True, stderr=False)
     return said.decode(errors="replace")

@@ -88,6 +88,10 @@ def _initialise(binaries: PostgresBinaries, folder: Path) -> None:
     run_unprivileged(
         ["/bin/sh", "-c", INITIALISE, "sh", str(binaries.folder), str(data)], cwd=folder
     )
+    if not (data / "PG_VERSION").exists():
+        raise ProvisionError(
+            f"{binaries.folder / 'initdb'} ({binaries.origin}) made no cluster", hint=_HINT
+        )
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(settings_text())
     (data / "pg_hba.conf").write_text(HBA)

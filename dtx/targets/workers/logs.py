@@ -1,4 +1,7 @@
-"""Collects what workers write: each line is stamped with the monotonic clock and appended to the run folder."""
+"""Collects what workers write: each line is stamped with the monotonic clock and appended to the run folder.
+
+A worker that writes without end must not fill the disk: of each, the first MOST_BYTES are kept.
+"""
 
 import contextlib
 import os
@@ -10,6 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LAST_LINES = 32
+MOST_BYTES = 50_000_000
+"""Of one worker's log in a run folder: what says why it died is kept beside it, in the history."""
+
+_CUT = f"dtx: the log ends here, at {MOST_BYTES // 1_000_000} MB; the worker wrote more".encode()
 _CHUNK_BYTES = 1 << 16
 _LONGEST_LINE_BYTES = 1 << 16
 _LAST_READINGS = 64
@@ -23,13 +30,28 @@ class _Source:
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
 
+@dataclass(slots=True)
+class _File:
+    descriptor: int
+    room_bytes: int = MOST_BYTES
+
+    def append(self, lines: list[bytes], now_ns: int) -> None:
+        if self.room_bytes <= 0:
+            return
+        text = b"".join(b"%d %s\n" % (now_ns, line) for line in lines)
+        self.room_bytes -= len(text)
+        os.write(
+            self.descriptor, text if self.room_bytes > 0 else b"%s%d %s\n" % (text, now_ns, _CUT)
+        )
+
+
 class LogCollector:
     """One thread that reads the pipes of all workers."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._lock = threading.Lock()
-        self._files: dict[str, int] = {}
+        self._files: dict[str, _File] = {}
         self._folder: Path | None = None
         self._last: dict[str, deque[str]] = {}
         self._wake_out, self._wake_in = os.pipe()
@@ -133,13 +155,13 @@ class LogCollector:
             file = self._files.get(source.worker)
             if file is None:
                 path = self._folder / f"{source.worker}.log"
-                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                file = _File(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
                 self._files[source.worker] = file
-            os.write(file, b"".join(b"%d %s\n" % (now_ns, line) for line in lines))
+            file.append(lines, now_ns)
 
     def _close_files(self) -> None:
         for file in self._files.values():
-            os.close(file)
+            os.close(file.descriptor)
         self._files.clear()
 
     def _wake(self) -> None:

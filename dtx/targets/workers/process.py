@@ -18,6 +18,7 @@ from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.last_words import telling_line
 from dtx.core.ports import CleanStop, Death
 from dtx.targets import process_tree
+from dtx.targets.loopback import is_listening
 from dtx.targets.runtime import RUN_VARIABLE, Address, RunScope
 from dtx.targets.workers.logs import LAST_LINES, LogCollector
 from dtx.targets.workers.sync_watch import LOG_VARIABLE
@@ -69,7 +70,14 @@ class WorkerProcess:
 
         Raises:
             ConfigError: the command can't be executed.
+            ProvisionError: its port was taken meanwhile; whoever answers there would be taken for it.
         """
+        if self.address and is_listening(self.address.port):
+            raise ProvisionError(
+                f"worker {self.worker.name}: another program has taken its port {self.address.port}"
+                " since it was chosen",
+                hint="run it again: ports are chosen anew",
+            )
         command = [part.render(self._resolve) for part in self.worker.command]
         self.data.mkdir(parents=True, exist_ok=True)
         try:

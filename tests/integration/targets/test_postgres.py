@@ -387,7 +387,9 @@ class TestDeadServer:
     ) -> None:
         target.server.kill()
         began = time.monotonic()
-        with pytest.raises(ProvisionError, match=r"(?s)PostgreSQL died at start: .+"):
+        with pytest.raises(
+            ProvisionError, match=r"(?s)PostgreSQL died at start; its last output:\n.+"
+        ):
             target.wait_ready(30)
         assert time.monotonic() - began < 5
 

@@ -69,6 +69,20 @@ class TestReadiness:
         assert worker.is_alive()
         assert get(worker, "/environ")
 
+    def test_port_that_was_taken_since_it_was_chosen_is_no_worker_that_is_ready(
+        self, bench: Bench
+    ) -> None:
+        worker = bench.worker(SERVER)
+        assert worker.address is not None
+        with (
+            socket.create_server((worker.address.host, worker.address.port)),
+            pytest.raises(ProvisionError, match=f"has taken its port {worker.address.port}"),
+        ):
+            worker.start()
+        assert not worker.is_alive()
+        worker.start()
+        worker.wait_ready(soon())
+
     def test_worker_without_http_is_ready_when_it_runs(self, bench: Bench) -> None:
         worker = bench.started("import time; time.sleep(60)")
         worker.wait_ready(soon())
