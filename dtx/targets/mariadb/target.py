@@ -193,6 +193,9 @@ class MariaDbTarget:
 
     def _answer(self, connection: Connection, text: str) -> Answer:
         with self._blaming(text), connection.cursor() as cursor:
+            # It takes one statement that reads or changes rows and nothing else: a procedure, a block or `set` could
+            # commit, and so leave the transaction that holds what a function of the system's may do.
+            cursor.execute(f"explain {text}")
             cursor.execute(text)
             if cursor.description is None:
                 raise ConfigError(f"{self.name}: query failed: it gives no rows\n  {text}")
