@@ -4,6 +4,9 @@ import functools
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +79,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("CI") == "true":
                 pytest.fail(f"what needs {marker} must be tested in CI: {reason}", pytrace=False)
             pytest.skip(f"no {marker} here: {reason}")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder of its own, with a temporary folder in it, that servers of another user can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir="/tmp"))
+    folder.chmod(0o755)
+    (folder / "tmp").mkdir(mode=0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import complaint, dtx
-from tests.support.leftovers import docker_things, what_is_left
+from tests.support.leftovers import left_of_local_run
 from tests.unit.docs.test_own_system import copied
 
 pytestmark = pytest.mark.local
@@ -38,7 +38,7 @@ def run(shop: Path, *words: str, **env: str) -> tuple[int, str]:
         "run", shop, "--runtime", "local", "--duration", "1", "--rate", "5", *words,
         cwd=shop.parent, env=env,
     )  # fmt: skip
-    assert not what_is_left(shop.parent, docker_things(), set())
+    assert not left_of_local_run(shop.parent)
     assert done.stdout == ""
     return done.returncode, complaint(done)
 

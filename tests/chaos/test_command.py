@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,19 +11,10 @@ import msgspec
 import pytest
 
 from dtx.core.deadline import Deadline, poll_until
-from tests.support.leftovers import docker_things, processes_of, what_is_left
+from tests.support.commands import DTX, HEEDFUL_DTX
+from tests.support.leftovers import left_of_local_run, processes_of
 
 pytestmark = pytest.mark.local
-DTX = (sys.executable, "-m", "dtx")
-HEEDFUL_DTX = (
-    sys.executable,
-    "-c",
-    (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from dtx.cli.main import main; main()"
-    ),
-)
-"""dtx that heeds SIGINT though whoever started the tests ignores it, as a shell does for what runs behind it."""
 
 
 def run_dtx(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +35,7 @@ def test_run_that_holds_exits_0_with_a_report_and_leaves_nothing(place: Path) ->
     assert "HOLDS" in done.stdout
     assert "dtx run saga --fault partition --seed 7" in done.stdout
     assert "\x1b[" not in done.stdout + done.stderr, "plain when piped"
-    assert not what_is_left(place, docker_things(), set())
+    assert not left_of_local_run(place)
 
 
 def test_violated_run_exits_1_with_one_json_document_and_junit(place: Path) -> None:
@@ -78,4 +68,4 @@ def test_interrupt_ends_with_130_and_leaves_nothing(place: Path) -> None:
         harness.kill()
     assert harness.returncode == 130
     assert "Traceback" not in said
-    assert not what_is_left(place, docker_things(), set())
+    assert not left_of_local_run(place)

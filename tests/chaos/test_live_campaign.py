@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dtx.core.deadline import Deadline
-from tests.support.leftovers import docker_things, what_is_left
+from tests.support.leftovers import left_of_local_run
 from tests.support.terminal import Terminal
 
 WITHIN_S = 60.0
@@ -27,4 +27,4 @@ def test_ctrl_c_takes_the_running_table_away_and_leaves_nothing(place: Path) -> 
         assert said.removeprefix("^C").startswith("interrupted; everything was cleaned up"), said
         assert "now saga" not in terminal.text
         assert terminal.screen.cursor.hidden is False
-    assert not what_is_left(place, docker_things(), set())
+    assert not left_of_local_run(place)

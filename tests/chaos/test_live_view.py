@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dtx.core.deadline import Deadline
-from tests.support.leftovers import docker_things, what_is_left
+from tests.support.leftovers import left_of_local_run
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.local
@@ -44,7 +44,7 @@ def test_the_hurt_link_is_red_while_the_fault_is_on_and_the_report_stands_alone_
     assert terminal.lines[0].startswith(" HOLDS   saga under partition"), terminal.text
     assert not [words for words in BUSY if words in terminal.text]
     assert terminal.screen.cursor.hidden is False
-    assert not what_is_left(place, docker_things(), set())
+    assert not left_of_local_run(place)
 
 
 def test_ctrl_c_takes_the_view_away_and_leaves_one_line(partitioned: Terminal, place: Path) -> None:
@@ -56,7 +56,7 @@ def test_ctrl_c_takes_the_view_away_and_leaves_one_line(partitioned: Terminal, p
     assert said.removeprefix("^C").startswith("interrupted; everything was cleaned up"), said
     assert not [words for words in BUSY if words in terminal.text]
     assert terminal.screen.cursor.hidden is False
-    assert not what_is_left(place, docker_things(), set())
+    assert not left_of_local_run(place)
 
 
 def test_a_terminal_that_knows_no_control_codes_gets_plain_lines(place: Path) -> None:

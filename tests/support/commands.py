@@ -3,10 +3,20 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 DTX = (sys.executable, "-m", "dtx")
+HEEDFUL_DTX = (
+    sys.executable,
+    "-c",
+    (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.signal(signal.SIGHUP, signal.SIG_DFL);"
+        "from dtx.cli.main import main; main()"
+    ),
+)
+"""dtx that heeds signals though whoever started the tests ignores them, as a shell does for what runs behind it."""
 
 
 def dtx(
@@ -17,6 +27,20 @@ def dtx(
     return subprocess.run(
         [*DTX, *map(str, words)], cwd=cwd, env=os.environ | place | dict(env or {}),
         capture_output=True, text=True, errors="replace", timeout=within_s, check=False,
+    )  # fmt: skip
+
+
+def begun(
+    *words: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    command: Sequence[str] = HEEDFUL_DTX,
+) -> "subprocess.Popen[str]":
+    """Begin dtx, with TMPDIR at `cwd`/tmp; whoever calls ends it, also when a test fails."""
+    return subprocess.Popen(
+        [*command, *map(str, words)], cwd=cwd,
+        env=os.environ | {"TMPDIR": str(cwd / "tmp")} | dict(env or {}),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
     )  # fmt: skip
 
 

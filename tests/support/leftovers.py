@@ -40,10 +40,17 @@ def processes_of(place: Path) -> set[int]:
     return process_tree.working_below(place) | process_tree.marked("TMPDIR", str(place / "tmp"))
 
 
+def left_of_local_run(place: Path) -> list[str]:
+    """Return in words what is still there of a run without Docker: what others do in the engine is not its."""
+    return [
+        *(f"process {pid}: {command_of(pid)}" for pid in processes_of(place)),
+        *(f"folder {path}" for path in (place / "tmp").iterdir()),
+    ]
+
+
 def what_is_left(place: Path, before: set[str], ports: set[int]) -> list[str]:
     """Return in words what is still there."""
-    left = [f"process {pid}: {_command(pid)}" for pid in processes_of(place)]
-    left += [f"folder {path}" for path in (place / "tmp").iterdir()]
+    left = left_of_local_run(place)
     left += sorted(docker_things() - before)
     left += [f"port {port}" for port in ports & set(_listening().values())]
     return left
@@ -55,7 +62,8 @@ def _listening() -> dict[str, int]:
     return {c[9]: int(c[1].rpartition(":")[2], 16) for c in cells if c[3] == "0A"}
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """Return its command line; a backend of PostgreSQL writes there what it does."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:100]
     return "gone"
