@@ -20,7 +20,7 @@ from tests.support.till_system import write_till
 pytestmark = pytest.mark.local
 
 REACHED_WITHIN_S = 60
-ENDS_WITHIN_S = 30
+ENDS_WITHIN_S = 60
 GONE_WITHIN_S = 5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RUN = ("--runtime", "local", "--duration", "60", "--rate", "20", "--out", "runs")

@@ -100,7 +100,10 @@ def _initialise(binaries: PostgresBinaries, folder: Path) -> None:
 def _binaries(folder: Path, origin: str) -> PostgresBinaries:
     if not (folder / "postgres").exists() or not (folder / "initdb").exists():
         raise ProvisionError(f"no postgres and initdb in {folder} ({origin})", hint=_HINT)
-    said = run_unprivileged([str(folder / "postgres"), "--version"], cwd=Path("/"))
+    try:
+        said = run_unprivileged([str(folder / "postgres"), "--version"], cwd=Path("/"))
+    except ProvisionError as error:
+        raise ProvisionError(f"{error.message} ({origin})", hint=_HINT) from error
     match = _VERSION.match(said)
     if match is None:
         raise ProvisionError(
