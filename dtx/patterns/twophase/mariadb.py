@@ -36,12 +36,14 @@ class MariaDbResource(Generic[W]):
         self.name = name
         self._work = work
         self._marker = marker
-        self._working = MariaDbSessions(url, sessions=32)
+        self._working = MariaDbSessions(url, sessions=32, ready=12)
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
-        self._settling = MariaDbSessions(url, sessions=8)
+        self._settling = MariaDbSessions(url, sessions=8, ready=4)
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Begin to connect."""
+        await self._working.__aenter__()
+        await self._settling.__aenter__()
         return self
 
     async def __aexit__(

@@ -64,16 +64,19 @@ class MariaDbSession:
 
 
 class MariaDbSessions:
-    """A pool of sessions with a thread for each; an async context manager."""
+    """A pool of sessions with a thread for each, `ready` of them opened ahead; an async context manager."""
 
-    def __init__(self, url: str, *, sessions: int) -> None:
+    def __init__(self, url: str, *, sessions: int, ready: int) -> None:
         self._url = url
+        self._ready = ready
+        self._ahead: asyncio.Task[None] | None = None
         self._idle: list[MariaDbSession] = []
         self._room = asyncio.Semaphore(sessions)
         self._threads = ThreadPoolExecutor(sessions, thread_name_prefix="mariadb")
 
     async def __aenter__(self) -> Self:
-        """Connect when needed: the database may come up later than we do."""
+        """Begin to connect, without waiting: the database may come up later than we do."""
+        self._ahead = asyncio.create_task(self._open_ahead())
         return self
 
     async def __aexit__(
@@ -83,6 +86,8 @@ class MariaDbSessions:
         traceback: TracebackType | None,
     ) -> None:
         """Leave the threads to end by their deadlines."""
+        if self._ahead is not None:
+            self._ahead.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def take(self) -> MariaDbSession:
@@ -101,6 +106,11 @@ class MariaDbSessions:
         except BaseException:
             self._room.release()
             raise
+
+    async def _open_ahead(self) -> None:
+        with suppress(pymysql.MySQLError):  # whoever needs a session says so, and tries again
+            while len(self._idle) < self._ready:
+                self._idle.append(await self.run(lambda: MariaDbSession(self._url)))
 
     def keep(self, session: MariaDbSession) -> None:
         """Give back a session that is inside no transaction."""

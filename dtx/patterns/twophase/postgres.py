@@ -38,9 +38,10 @@ class PostgresResource(Generic[W]):
         self.name = name
         self._work = work
         self._marker = marker
-        self._working = Database(url, ready=8)
+        # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
+        self._working = Database(url, ready=12)
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
-        self._settling = Database(url, connections=8, waiting=400, ready=4)
+        self._settling = Database(url, connections=8, waiting=400, ready=8)
 
     async def __aenter__(self) -> Self:
         """Begin to connect."""
