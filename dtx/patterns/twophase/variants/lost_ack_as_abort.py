@@ -4,6 +4,7 @@ The decision may be in the log. Then recovery commits what the client was told i
 """
 
 import asyncio
+from typing import ClassVar
 
 import psycopg
 
@@ -19,7 +20,9 @@ LOG_WITHIN_S = 1.0
 
 
 class GivingUpManager(TransactionManager[Order]):
-    """Asks the log once."""
+    """Asks the log once, and believes what it made of the silence."""
+
+    _given_up: ClassVar[dict[str, Record]] = {}
 
     async def conclude(self, run: Run, ballot: Ballot[Order]) -> None:
         """Take an error as an abort."""
@@ -28,10 +31,14 @@ class GivingUpManager(TransactionManager[Order]):
                 record = await self.log.decide(run.xid, Decision.COMMIT)
         except (psycopg.Error, TimeoutError) as error:
             tell(run.xid.tx, f"not committed: {type(error).__name__}; the branches are recovery's")
-            run.record = Record(xid=run.xid, decision=Decision.ABORT)
+            run.record = self._given_up[run.xid.tx] = Record(xid=run.xid, decision=Decision.ABORT)
             return
         run.record = record
         await self.carry_out(run.xid, ballot, record)
+
+    async def inquire(self, tx: str) -> Decision | None:
+        """Tell what was told before."""
+        return Decision.ABORT if tx in self._given_up else await super().inquire(tx)
 
 
 def main() -> None:
