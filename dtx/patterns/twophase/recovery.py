@@ -16,11 +16,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import psycopg
 
+from dtx.patterns.common.background import Background
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
@@ -37,8 +37,8 @@ ABANDONED_AFTER_S = 3.0
 _logger = logging.getLogger(__name__)
 
 
-class Recovery(Generic[W]):
-    """Recovers for as long as this async context manager is entered; a passing error does not end it."""
+class Recovery(Background, Generic[W]):
+    """Recovers beside the service; a passing error does not end it."""
 
     def __init__(
         self,
@@ -53,22 +53,6 @@ class Recovery(Generic[W]):
         self._abandoned_after_s = abandoned_after_s
         self._clock = clock
         self._first_seen_s: dict[Xid, float] = {}
-        self._scans: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        """Begin, without waiting: the databases may come up later than we do."""
-        self._scans = asyncio.create_task(self._scan_for_ever())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        if self._scans is not None:
-            self._scans.cancel()
 
     async def scan(self) -> None:
         """Look once, and end what can be ended.
@@ -162,7 +146,8 @@ class Recovery(Generic[W]):
         resources: Iterable[ResourceManager[W]] = self._manager.resources
         return [rm.name for rm in resources if not await rm.has_marker(tx)]
 
-    async def _scan_for_ever(self) -> None:
+    async def run(self) -> None:
+        """Scan for ever."""
         while True:
             try:
                 await self.scan()

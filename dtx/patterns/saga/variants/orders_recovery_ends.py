@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from types import TracebackType
-from typing import Self
 
 import psycopg
 
+from dtx.patterns.common.background import Background
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
 from dtx.patterns.saga.asking import Asker
@@ -20,29 +19,14 @@ from dtx.patterns.saga.saga_log import SagaLog
 _logger = logging.getLogger(__name__)
 
 
-class FragileRecovery:
+class FragileRecovery(Background):
     """Scans as the reference does, until the first error."""
 
     def __init__(self, coordinator: Recovering) -> None:
         self._coordinator = coordinator
-        self._scans: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        """Begin."""
-        self._scans = asyncio.create_task(self._scan())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        if self._scans is not None:
-            self._scans.cancel()
-
-    async def _scan(self) -> None:
+    async def run(self) -> None:
+        """Scan until it fails."""
         try:
             while True:
                 await self._coordinator.recover()

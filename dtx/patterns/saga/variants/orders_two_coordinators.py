@@ -7,11 +7,11 @@ that comes back goes on with what it had in hand: it never looks at the lease ag
 import asyncio
 import logging
 import os
-from types import TracebackType
 from typing import LiteralString, Self
 
 import psycopg
 
+from dtx.patterns.common.background import Background
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
@@ -40,7 +40,7 @@ _TAKE_OVER = """
 _logger = logging.getLogger(__name__)
 
 
-class LeasedRecovery:
+class LeasedRecovery(Background):
     """Renews the lease, or takes it over as a standby, and recovers while it has it."""
 
     def __init__(
@@ -50,25 +50,14 @@ class LeasedRecovery:
         self._database = database
         self._parameters = {"me": me, "lease_s": LEASE_S}
         self._statement: LiteralString = _TAKE_OVER if is_standby else _RENEW
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Make the table of leases, and begin."""
         await self._database.execute(_TABLE)
-        self._task = asyncio.create_task(self._lead_for_ever())
-        return self
+        return await super().__aenter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop; the lease runs out."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _lead_for_ever(self) -> None:
+    async def run(self) -> None:
+        """Lead, or wait to, for ever."""
         while True:
             try:
                 if await self._database.execute(self._statement, self._parameters):

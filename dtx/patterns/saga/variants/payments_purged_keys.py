@@ -3,11 +3,10 @@
 import asyncio
 import logging
 import os
-from types import TracebackType
-from typing import Self
 
 import psycopg
 
+from dtx.patterns.common.background import Background
 from dtx.patterns.common.barrier import Barrier
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.service import serve
@@ -29,29 +28,14 @@ _PURGE = """
 _logger = logging.getLogger(__name__)
 
 
-class Housekeeping:
+class Housekeeping(Background):
     """Removes the keys of old transactions, and the payments that they were for."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        """Begin."""
-        self._task = asyncio.create_task(self._purge_for_ever())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _purge_for_ever(self) -> None:
+    async def run(self) -> None:
+        """Purge for ever."""
         while True:
             try:
                 await self._database.execute(_PURGE, {"kept_s": KEPT_S})
