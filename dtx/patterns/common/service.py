@@ -15,9 +15,13 @@ from starlette.routing import Route
 
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.database import Database
-from dtx.patterns.common.narration import start_narration
+from dtx.patterns.common.narration import start_narration, tell
 
 T = TypeVar("T")
+
+
+class _About(msgspec.Struct, frozen=True):
+    tx: str | None = None
 
 
 def json_response(status: int, body: dict[str, Any]) -> Response:
@@ -88,8 +92,14 @@ def serve(
 
 
 async def _outcome_unknown(request: Request, error: Exception) -> Response:
-    """Answer for a database that could not be used, or whose COMMIT may or may not have happened."""
-    del request
+    """Answer for a database that could not be used, or whose COMMIT may or may not have happened.
+
+    It is told, so that no request vanishes from the story of its transaction.
+    """
+    if request.method == "POST":
+        asked = request.url.path.removeprefix("/")
+        if (tx := (await body_of(request, _About)).tx) is not None:
+            tell(tx, f"{asked} answered 503: {type(error).__name__}")
     return json_response(503, {"error": f"{type(error).__name__}: {error}".strip()})
 
 

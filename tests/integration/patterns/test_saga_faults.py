@@ -70,7 +70,9 @@ def test_reference_goes_on_when_the_link_to_a_database_was_silent(
             assert saga.place("db-0")[0] == 201
             payments_link.set(Mode.SILENT)
             assert saga.place("db-1")[0] == 202
-            until(lambda: "REFUNDING" in saga.log("db-1"), 6, "the budget is spent")
+            until(lambda: "REFUNDING" in saga.log("db-1"), 30, "the budget is spent")
+            told = "tx=db-1 debit answered 503: "
+            until(lambda: any(told in line for line in saga.payments.lines), 30, "a 503 is told")
             payments_link.set(Mode.PASS)
             assert saga.wait_ended("db-1", 5) == "REJECTED"
             until(lambda: saga.place("db-2")[0] == 201, 3, "orders are taken again")
