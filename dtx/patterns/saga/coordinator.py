@@ -57,7 +57,7 @@ class Logging(Protocol[D]):
 class Coordinator(Generic[D]):
     """Runs sagas of one definition, one runner for each; an async context manager that ends its runners.
 
-    Only one coordinator runs at a time. A second one would do no harm to the data (transitions are
+    Only one coordinator runs at a time. A second one does no harm to the data (transitions are
     compare-and-set, requests idempotent), but only because of these two.
     """
 
