@@ -105,7 +105,9 @@ class Trial:
             record,
             seed=self._plan.seed,
             readers=[
-                ReadingClient(reader, environment.resolver(reader.name), record)
+                ReadingClient(
+                    reader, environment.resolver(reader.name), record, seed=self._plan.seed
+                )
                 for reader in environment.system.readers.values()
             ],
         )

@@ -14,20 +14,20 @@ from dtx.report.wording import clean, milliseconds
 
 _TWO_COLUMNS: Final = 76
 _PARTS: Final = ("before", "during", "after", "all")
-_UNITS: Final[Mapping[str, str]] = {
-    "atomicity": "transactions",
-    "durability": "acknowledged",
-    "no-phantom": "refused, rows",
-    "exactly-once": "steps",
-    "compensation": "undone steps",
-    "conservation": "values compared",
-    "isolation": "reads",
-    "convergence": "transactions",
-    "residue": "counts",
-    "death": "processes",
-    "vacuity": "fault windows",
+_UNITS: Final[Mapping[str, tuple[str, str]]] = {
+    "atomicity": ("transaction", "transactions"),
+    "durability": ("acknowledged", "acknowledged"),
+    "no-phantom": ("refused, row", "refused, rows"),
+    "exactly-once": ("step", "steps"),
+    "compensation": ("undone step", "undone steps"),
+    "conservation": ("value compared", "values compared"),
+    "isolation": ("read", "reads"),
+    "convergence": ("transaction", "transactions"),
+    "residue": ("count", "counts"),
+    "death": ("process", "processes"),
+    "vacuity": ("fault window", "fault windows"),
 }
-"""What the number judged counts; a checker that is not here just has its number."""
+"""What the number judged counts, of one and of several; a checker that is not here just has its number."""
 
 
 def bare_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
@@ -55,6 +55,11 @@ def invariants(verdict: Verdict) -> Table:
     return table
 
 
+def _unit(check: CheckResult) -> str:
+    one, several = _UNITS.get(check.checker, ("", ""))
+    return one if check.judged == 1 else several
+
+
 class InvariantsInShort:
     """What was judged when all of it holds: two checkers on a line where there is room."""
 
@@ -63,7 +68,7 @@ class InvariantsInShort:
             (
                 f"  {check.checker}",
                 f"{check.judged:,}",
-                _UNITS.get(check.checker, "") + ("" if check.is_claimed else ", not claimed"),
+                _unit(check) + ("" if check.is_claimed else ", not claimed"),
             )
             for check in verdict.checks
         ]
@@ -109,7 +114,7 @@ def _status(check: CheckResult) -> Text:
 def _note(check: CheckResult) -> str:
     if check.is_claimed and check.status is not Status.HOLDS:
         return ""  # told in full elsewhere
-    return _UNITS.get(check.checker, "")
+    return _unit(check)
 
 
 def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -1,10 +1,13 @@
-"""The reading clients: each reads at fixed moments while others submit, and records what it was told.
+"""The reading clients: each reads again and again while others submit, and records what it was told.
 
-As with transactions the loop is open: a read is due when the clock says so. A reader has one read under way at
-most, though; those that become due meanwhile are left out and counted.
+As with transactions the loop is open: a read is due when the clock says so. Each interval has one read, at a moment that
+the seed draws: at fixed moments it would meet transactions, which begin at fixed moments too, always at the same point of
+their way, and might never see one half done. A reader has one read under way at most; what becomes due meanwhile is
+left out and counted.
 """
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
 from typing import NoReturn
@@ -26,23 +29,26 @@ _NO_TRANSACTION = Transaction(tx="", fields={})
 class ReadingClient:
     """One reader of the system's file."""
 
-    def __init__(self, reader: Reader, resolve: Resolve, recorder: Recorder) -> None:
+    def __init__(self, reader: Reader, resolve: Resolve, recorder: Recorder, *, seed: int) -> None:
         self._name = reader.name
         self._every_ns = round(reader.every_s * 1e9)
         self._timeout = aiohttp.ClientTimeout(total=reader.timeout_s)
         self._questions = [(question, AnswerReader(question)) for question in reader.questions]
         self._resolve = resolve
         self._recorder = recorder
+        self._chance = random.Random(f"{seed} {reader.name}")
 
     async def read_on(self, session: aiohttp.ClientSession, start_ns: int) -> NoReturn:
         """Read from `start_ns` on until cancelled; a read that is then under way is not recorded."""
-        due_ns, skipped = start_ns, 0
+        interval, skipped = 0, 0
         while True:
+            due_ns = start_ns + round((interval + self._chance.random()) * self._every_ns)
             # Also 0 or less: what else is due in this loop must get its turn.
             await asyncio.sleep((due_ns - time.monotonic_ns()) / 1e9)
             self._recorder.append(await self._read(session, skipped))
-            skipped = max(0, time.monotonic_ns() - due_ns) // self._every_ns
-            due_ns += (skipped + 1) * self._every_ns
+            now = (time.monotonic_ns() - start_ns) // self._every_ns
+            skipped = max(0, now - interval - 1)
+            interval += skipped + 1
 
     async def _read(self, session: aiohttp.ClientSession, skipped: int) -> Read:
         began_ns, error = time.monotonic_ns(), ""

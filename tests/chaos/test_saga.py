@@ -29,9 +29,9 @@ FAULTS = (
 VARIANTS = load_system(find_system("saga")).variants
 SAMPLE = {
     RuntimeName.LOCAL: ("log-not-persisted", "compensation-missing", "hanging", "stale-reply"),
-    RuntimeName.DOCKER: ("not-idempotent", "two-coordinators"),
+    RuntimeName.DOCKER: ("not-idempotent", "lost-reply-as-failure"),
 }
-"""One of each kind: `dtx selftest` runs them all, for an hour."""
+"""One of each kind, none that needs a lucky moment: `dtx selftest` runs them all, for an hour."""
 VARIANT_RUNS = [
     pytest.param(
         runtime, name, marks=getattr(pytest.mark, runtime.value), id=f"{runtime.value}-{name}"

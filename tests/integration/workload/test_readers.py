@@ -110,7 +110,7 @@ def reading(bank: Bank, *readers: Reader, recorder: FakeRecorder | None = None) 
             lambda _: url,
             recorder,
             seed=7,
-            readers=[ReadingClient(reader, lambda _: url, recorder) for reader in readers],
+            readers=[ReadingClient(reader, lambda _: url, recorder, seed=7) for reader in readers],
         ) as driver,
     ):
         driver.start_reading(time.monotonic_ns())
@@ -224,3 +224,17 @@ def test_reader_that_can_not_record_is_a_defect_and_not_silence() -> None:
         bench.driver.stop_reading()
         with pytest.raises(InternalError, match="readers"):
             bench.driver.finish(Deadline.after(1))
+
+
+def test_each_interval_has_a_read_at_a_moment_of_its_own() -> None:
+    bank = Bank()
+    bank.says = {"a": {"total": 0, "seen": []}}
+    began_ns = time.monotonic_ns()
+    with reading(bank, a_reader("a")) as bench:
+        bench.wait_for(lambda reads: len(reads) >= 12)
+    every_ns = EVERY_S * 1e9
+    intervals = [(read.began_ns - began_ns) / every_ns for read in bench.reads]
+    # Where in its interval each read began: fixed moments would all be the same.
+    parts = {round(moment % 1, 1) for moment in intervals}
+    assert len(parts) >= 4
+    assert [int(moment) for moment in intervals] == sorted(int(moment) for moment in intervals)
