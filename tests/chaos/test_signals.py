@@ -29,12 +29,13 @@ HELD_JUDGE = (
     sys.executable,
     "-c",
     (
-        "import pathlib, sys, threading, dtx.experiment.trial as trial;"
-        "trial.judge_run = lambda folder: (pathlib.Path('judging').touch(), threading.Event().wait(60));"
+        "import pathlib, sys, time, dtx.experiment.trial as trial;"
+        "trial.judge_run = lambda folder: (pathlib.Path('judging').touch(), [time.sleep(0.05) for _ in range(1200)]);"
         f"exec({HEEDFUL_DTX[2]!r})"
     ),
 )
-"""Judging takes a few milliseconds: it is held, so that it is sure to be interrupted. All else is as it is."""
+"""Judging takes a few milliseconds: it is held, so that it is sure to be interrupted. All else is as it is. It is held at
+work, as judging is, which never waits for a lock."""
 
 
 def at_phase(name: str) -> Callable[[Path], bool]:
