@@ -18,7 +18,8 @@ import pyte
 from dtx.core.deadline import Deadline
 
 _CONTROLLING = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "import signal, fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL);"  # whoever started the tests may ignore it
     "os.execvp(sys.argv[1], sys.argv[1:])"
 )
 """Ctrl-C reaches only whom the terminal controls."""
