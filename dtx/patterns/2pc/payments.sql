@@ -22,6 +22,12 @@ create table payment_effects (
     primary key (tx, step)
 );
 
+-- For whom each session works, or worked last: a table in memory, which others see before the transaction ends.
+create table at_work (
+    session bigint unsigned primary key,
+    tx      varchar(40) not null
+) engine = memory;
+
 -- Most can pay whatever they order; zoe has nothing, yann and xena have enough for an order or two.
 insert into accounts (customer, initial, balance) values
     ('ann', 10000000000, 10000000000), ('ben', 10000000000, 10000000000), ('cleo', 10000000000, 10000000000),

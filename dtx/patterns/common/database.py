@@ -33,8 +33,8 @@ DEADLINE_S = 1.5
 """For one use of a connection: all statements of a local transaction and its COMMIT."""
 
 _CHECKOUT_S = 1.0
+LOCK_WITHIN_MS = 1000
 _SESSION = {
-    "lock_timeout": "1000",
     "statement_timeout": "2000",
     "idle_in_transaction_session_timeout": "2000",
 }
@@ -44,12 +44,20 @@ _SESSION = {
 class Database:
     """The pool; an async context manager. All methods raise psycopg.Error when the database can't be used.
 
-    `connections` at most, `ready` of them opened at once and kept; so many `waiting` beyond them.
+    `connections` at most, `ready` of them opened at once and kept; so many `waiting` beyond them. A statement waits
+    `lock_within_ms` for a lock.
     """
 
     def __init__(
-        self, url: str, *, connections: int = 16, waiting: int = 64, ready: int = 2
+        self,
+        url: str,
+        *,
+        connections: int = 16,
+        waiting: int = 64,
+        ready: int = 2,
+        lock_within_ms: int = LOCK_WITHIN_MS,
     ) -> None:
+        session = {"lock_timeout": str(lock_within_ms), **_SESSION}
         self._connections = connections
         # Whoever asks gives up after a second or so. A longer queue would fill with work that nobody waits for, and
         # after an outage there would be time for nothing else: better an error at once, and a retry later. Not the
@@ -61,7 +69,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "connect_timeout": 2,
-                "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+                "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
             },
             min_size=ready,
             max_size=connections,

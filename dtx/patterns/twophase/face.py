@@ -1,4 +1,7 @@
-"""What clients see over HTTP: they place an order, and ask what became of it."""
+"""What clients see over HTTP: they ask for a transaction, and what became of it."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,7 +10,6 @@ from starlette.routing import Route
 from dtx.patterns.common.narration import tell
 from dtx.patterns.common.service import body_of, json_response
 from dtx.patterns.twophase.identity import is_transaction_name
-from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.resource import Decision
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
@@ -15,16 +17,29 @@ _WORDS = {Decision.COMMIT: "CONFIRMED", Decision.ABORT: "REJECTED"}
 _STATUS = {Decision.COMMIT: 201, Decision.ABORT: 409}
 
 
-def routes(manager: TransactionManager[Order]) -> list[Route]:
-    """Return `POST /orders` and `GET /transactions/TX`, which answers from the decision log."""
+class Work(Protocol):
+    """What a client asks for, as the transaction that it names."""
+
+    @property
+    def tx(self) -> str:
+        """The transaction, as the client calls it."""
+
+
+W = TypeVar("W", bound=Work)
+
+
+def routes(
+    manager: TransactionManager[W], path: str, kind: type[W], words: Callable[[W], str]
+) -> list[Route]:
+    """Return `POST path` for works of a kind, and `GET /transactions/TX`, which answers from the decision log."""
 
     async def place(request: Request) -> Response:
-        order = await body_of(request, Order)
-        tell(order.tx, f"order of {order.quantity} {order.sku} by {order.customer}")
-        decision = await manager.place(order.tx, order)
+        work = await body_of(request, kind)
+        tell(work.tx, words(work))
+        decision = await manager.place(work.tx, work)
         if decision is None:
-            return json_response(202, {"tx": order.tx, "status": "PENDING"})
-        return json_response(_STATUS[decision], {"tx": order.tx, "status": _WORDS[decision]})
+            return json_response(202, {"tx": work.tx, "status": "PENDING"})
+        return json_response(_STATUS[decision], {"tx": work.tx, "status": _WORDS[decision]})
 
     async def transaction(request: Request) -> Response:
         tx = request.path_params["tx"]
@@ -34,6 +49,6 @@ def routes(manager: TransactionManager[Order]) -> list[Route]:
         return json_response(200, {"tx": tx, "status": _WORDS[decision] if decision else "PENDING"})
 
     return [
-        Route("/orders", place, methods=["POST"]),
+        Route(path, place, methods=["POST"]),
         Route("/transactions/{tx}", transaction, methods=["GET"]),
     ]

@@ -25,6 +25,8 @@ MariaDbWork = Callable[[MariaDbSession, W], None]
 
 XAER_NOTA = 1397
 
+_ANNOUNCE = "replace into at_work (session, tx) values (connection_id(), %(tx)s)"
+
 _LISTED = re.compile(r"X'(?P<gtrid>[0-9a-f]+)',X'(?P<bqual>[0-9a-f]+)'", re.IGNORECASE)
 """As `XA RECOVER FORMAT='SQL'` writes a branch, if it has our format and a branch qualifier."""
 
@@ -62,6 +64,8 @@ class MariaDbResource(Generic[W]):
         gid = _sql_name(str(xid), f"{self.name}.{session.name}")
 
         def do() -> None:
+            # Whoever looks at the server sees for whom a session works, and so who waits for whom.
+            session.execute(_ANNOUNCE, {"tx": xid.tx})
             session.execute(f"xa start {gid}")
             try:
                 self._work(session, work)

@@ -12,7 +12,7 @@ from typing import Generic, LiteralString, Self, TypeVar
 import psycopg
 from psycopg import errors, sql
 
-from dtx.patterns.common.database import Connection, Database
+from dtx.patterns.common.database import LOCK_WITHIN_MS, Connection, Database
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
 
@@ -22,6 +22,9 @@ PostgresWork = Callable[[Connection, W], Awaitable[None]]
 """Does a branch's work and writes its marker row; may raise RefusedError."""
 
 PREPARED_TAG = "PREPARE TRANSACTION"
+
+# Whoever looks at the server sees for whom a session works, and so who waits for whom.
+_BEGIN = sql.SQL("begin; set local application_name = {}")
 
 _ENDINGS: dict[Decision, sql.SQL] = {
     Decision.COMMIT: sql.SQL("commit prepared {}"),
@@ -33,13 +36,19 @@ class PostgresResource(Generic[W]):
     """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed."""
 
     def __init__(
-        self, name: str, url: str, work: PostgresWork[W], *, marker: LiteralString
+        self,
+        name: str,
+        url: str,
+        work: PostgresWork[W],
+        *,
+        marker: LiteralString,
+        lock_within_ms: int = LOCK_WITHIN_MS,
     ) -> None:
         self.name = name
         self._work = work
         self._marker = marker
         # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
-        self._working = Database(url, ready=12)
+        self._working = Database(url, ready=12, lock_within_ms=lock_within_ms)
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
         self._settling = Database(url, connections=8, waiting=400, ready=8)
 
@@ -64,7 +73,7 @@ class PostgresResource(Generic[W]):
         held = AsyncExitStack()
         try:
             connection = await held.enter_async_context(self._working.connection())
-            await connection.execute("begin")
+            await connection.execute(_BEGIN.format(sql.Literal(str(xid))))
             await self._work(connection, work)
         except BaseException as error:
             await held.aclose()  # a connection inside a transaction is closed, which undoes it

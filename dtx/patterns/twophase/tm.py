@@ -57,7 +57,13 @@ def serve_orders(
     log = DecisionLog(os.environ["TM_GROUP"], database)
     manager = manager_type(os.environ["TM_GROUP"], resources.stages, log)
     recovery = recovery_type(manager, log)
-    serve(database, routes(manager), *resources.all, log, manager, recovery)
+    face = routes(
+        manager,
+        "/orders",
+        Order,
+        lambda order: f"order of {order.quantity} {order.sku} by {order.customer}",
+    )
+    serve(database, face, *resources.all, log, manager, recovery)
 
 
 def main() -> None:

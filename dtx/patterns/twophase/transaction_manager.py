@@ -76,9 +76,10 @@ class Run:
 class TransactionManager(Generic[W]):
     """Runs transactions over the same resource managers; an async context manager that ends its runs.
 
-    `stages`: the resource managers, in the order in which their work is done; those of one stage at once. At most one
-    of a stage may take locks that other transactions want: so no two wait for each other over two vendors, where
-    neither server would see it.
+    `stages`: the resource managers, in the order in which their work is done; those of one stage at once. Where at
+    most one of a stage takes locks that other transactions want, and all take them in this order, no two wait for
+    each other over two vendors, where neither server would see it. Where that can't be, `stages_of` says the order
+    for each transaction, and the servers' lock time-outs have to break what comes of it.
     """
 
     def __init__(
@@ -111,6 +112,11 @@ class TransactionManager(Generic[W]):
         for run in self._runs.values():
             if run.task is not None:
                 run.task.cancel()
+
+    def stages_of(self, work: W) -> Sequence[Sequence[ResourceManager[W]]]:
+        """Return the order of work for this transaction: the same for all, unless a subclass knows better."""
+        del work
+        return self._stages
 
     def running(self) -> frozenset[Xid]:
         """Return the attempts that are under way here, which recovery must leave alone."""
@@ -178,7 +184,7 @@ class TransactionManager(Generic[W]):
         except TimeoutError as error:
             raise ResourceError("too many transactions at once") from error
         try:
-            await ballot.work(self._stages, work)
+            await ballot.work(self.stages_of(work), work)
             await ballot.prepare()
         finally:
             self._room.release()

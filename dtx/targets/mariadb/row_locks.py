@@ -40,7 +40,7 @@ _MOST_UPDATED = """
     select s.table_name
     from information_schema.table_statistics s
     join information_schema.tables t on t.table_schema = s.table_schema and t.table_name = s.table_name
-    where s.table_schema = %s and s.rows_changed > 0
+    where s.table_schema = %s and s.rows_changed > 0 and t.engine = 'InnoDB'
     order by s.rows_changed / (t.table_rows + 1) desc, s.table_name limit 1
 """
 

@@ -9,8 +9,10 @@ from dtx.config.find import find_system
 from dtx.config.loader import load_system
 from dtx.config.model import Selection
 from dtx.patterns.twophase import tm
+from dtx.patterns.twophase.transfer import Transfer
 
 SYSTEM = load_system(find_system("2pc"))
+TRANSFER = load_system(find_system("2pc"), Selection(workload="transfer"))
 PROGRAMS = Path(tm.__file__).parent
 
 
@@ -22,6 +24,27 @@ def test_every_conversation_is_a_link() -> None:
     }
 
 
+def test_every_conversation_of_the_transfers_is_a_link() -> None:
+    assert {link.name for link in TRANSFER.links} == {
+        "client->tm", "tm->log-db", "tm->bank-a-db", "tm->bank-b-db",
+        "sums->auditor", "auditor->bank-a-db", "auditor->bank-b-db",
+    }  # fmt: skip
+
+
+def test_transfers_pass_the_same_crash_points() -> None:
+    assert TRANSFER.workers["tm"].crash_points == SYSTEM.workers["tm"].crash_points
+
+
+@pytest.mark.parametrize("from_bank", ["bank-a", "bank-b"])
+def test_transfer_changes_each_bank_by_what_the_contract_expects(from_bank: str) -> None:
+    transfer = Transfer(tx="t1", customer="ann", from_bank=from_bank, amount=7)
+    into_a = {"bank-a": -1, "bank-b": 1}[from_bank]
+    fields = {"amount": 7, "into_a": into_a}
+    for bank in ("bank-a", "bank-b"):
+        expected = TRANSFER.client.participants[f"{bank}-db"].value(fields)
+        assert transfer.movement(bank)["change"] == expected
+
+
 def test_declared_crash_points_are_those_of_the_code() -> None:
     text = "".join(path.read_text() for path in PROGRAMS.glob("*.py"))
     points = SYSTEM.workers["tm"].crash_points
@@ -31,7 +54,10 @@ def test_declared_crash_points_are_those_of_the_code() -> None:
 
 @pytest.mark.parametrize("name", SYSTEM.variants)
 def test_variant_is_a_program_of_its_own_that_passes_its_crash_points(name: str) -> None:
-    worker = load_system(find_system("2pc"), Selection(variant=name)).workers["tm"]
+    workload = SYSTEM.variants[name].workload
+    worker = load_system(find_system("2pc"), Selection(variant=name, workload=workload)).workers[
+        "tm"
+    ]
     module = worker.command[-1].render(str)
     assert module.startswith("dtx.patterns.twophase.variants.")
     assert callable(importlib.import_module(module).main)

@@ -1,0 +1,38 @@
+-- One bank's accounts in MariaDB, in cents. balance = initial + what the movements changed, always.
+
+create table accounts (
+    customer  varchar(40) primary key,
+    initial   bigint  not null,
+    balance   bigint  not null check (balance >= 0),
+    is_closed boolean not null default false      -- takes no deposits
+);
+
+-- What each transfer changed here: less than 0 where money left.
+create table movements (
+    tx       varchar(40) primary key,
+    customer varchar(40) not null,
+    `change` bigint      not null check (`change` <> 0)
+);
+
+-- Marker rows, written by the transaction that does the work: what recovery and auditors go by.
+create table bank_effects (
+    tx     varchar(40) not null,
+    step   varchar(20) not null,
+    effect varchar(20) not null check (effect in ('applied', 'undone')),
+    amount bigint      not null,
+    primary key (tx, step)
+);
+
+-- For whom each session works, or worked last: a table in memory, which others see before the transaction ends.
+create table at_work (
+    session bigint unsigned primary key,
+    tx      varchar(40) not null
+) engine = memory;
+
+-- Few, and so hot. zoe has nothing at either bank, and walt's accounts take no deposits.
+insert into accounts (customer, initial, balance, is_closed) values
+    ('ann', 100000000, 100000000, false), ('ben', 100000000, 100000000, false),
+    ('cleo', 100000000, 100000000, false), ('dan', 100000000, 100000000, false),
+    ('eve', 100000000, 100000000, false), ('finn', 100000000, 100000000, false),
+    ('gus', 100000000, 100000000, false), ('hana', 100000000, 100000000, false),
+    ('walt', 100000000, 100000000, true), ('zoe', 0, 0, false);
