@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
 
 from dtx.patterns.common.barrier import Answer
+
+T = TypeVar("T")
 
 CALL_TIMEOUT_S = 1.0
 """For one attempt, with the wait for a free connection."""
@@ -51,11 +53,16 @@ class Remote:
             await self._session.close()
 
     async def ask(self, url: str, body: Mapping[str, Any]) -> Answer | None:
-        """POST `body` once; return the answer, or None if its outcome is unknown.
+        """POST `body` once; return the participant's answer, or None if its outcome is unknown.
 
         Unknown is everything but an answer in our own words: no connection, no reply in time, a broken reply,
         a 5xx. The other side may have done it, may be doing it, or may do it later.
         """
+        reply = await self.post(url, body, _Reply)
+        return None if reply is None else reply.answer
+
+    async def post(self, url: str, body: Mapping[str, Any], kind: type[T]) -> T | None:
+        """POST `body` once; return the reply if it is a 200 or 409 with a `kind` in it, else None."""
         if self._session is None:
             raise RuntimeError("ask inside `async with remote`")
         try:
@@ -66,6 +73,6 @@ class Remote:
         if response.status not in {200, 409}:
             return None
         try:
-            return msgspec.json.decode(content, type=_Reply).answer
+            return msgspec.json.decode(content, type=kind)
         except msgspec.MsgspecError:
             return None

@@ -8,14 +8,14 @@ the participants' barriers make harmless. Which step that is, the definition say
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Generic, Protocol, Self, assert_never
+from typing import Generic, Protocol, assert_never
 
 import psycopg
 
+from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.narration import tell
-from dtx.patterns.saga.asking import Asker
+from dtx.patterns.common.runners import Runners
 from dtx.patterns.saga.definition import (
     STARTED,
     Act,
@@ -54,7 +54,7 @@ class Logging(Protocol[D]):
         """Show the saga to an operator."""
 
 
-class Coordinator(Generic[D]):
+class Coordinator(Runners[Saga[D]], Generic[D]):
     """Runs sagas of one definition, one runner for each; an async context manager that ends its runners.
 
     Only one coordinator runs at a time. A second one does no harm to the data (transitions are
@@ -69,25 +69,11 @@ class Coordinator(Generic[D]):
         *,
         backoff: Backoff | None = None,
     ) -> None:
+        super().__init__()
         self._definition = definition
         self._log = log
         self._asker = asker
         self._backoff = backoff or Backoff()
-        self._runners: dict[str, asyncio.Task[Saga[D]]] = {}
-
-    async def __aenter__(self) -> Self:
-        """Begin with nothing; `recover` takes up what is unfinished."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop where we are: what matters is committed, and the next start goes on from there."""
-        for runner in self._runners.values():
-            runner.cancel()
 
     async def place(self, data: D, *, answer_within_s: float = ANSWER_WITHIN_S) -> Saga[D]:
         """Start a saga, or join the one that this `tx` has; return it as it is when its client is answered.
@@ -100,7 +86,7 @@ class Coordinator(Generic[D]):
         saga = await self._started(data)
         if self._definition.is_over(saga.state):
             return saga
-        runner = self._runner_of(saga)
+        runner = self.runner_of(saga)
         await asyncio.wait({runner}, timeout=max(0.0, deadline - loop.time()))
         return runner.result() if runner.done() else saga
 
@@ -110,15 +96,11 @@ class Coordinator(Generic[D]):
         Raises:
             psycopg.Error: the database can't be used.
         """
-        # Those that run now may end before we have the answer, which would then be about the past.
-        running = set(self._runners)
-        for saga in await self._log.unfinished():
-            if saga.tx not in running and saga.tx not in self._runners:
-                tell(saga.tx, f"found unfinished in state {saga.state}, taken up")
-                self._runner_of(saga)
+        await self.take_up(self._log.unfinished)
 
-    async def run(self, saga: Saga[D]) -> Saga[D]:
+    async def run(self, transaction: Saga[D]) -> Saga[D]:
         """Take the saga to its end and return it; a passing error never ends it."""
+        saga = transaction
         while not self._definition.is_over(saga.state):
             saga = await self.advance(saga)
         return saga
@@ -193,17 +175,3 @@ class Coordinator(Generic[D]):
                 _logger.warning("%s can't be marked as stuck now: %s", saga.tx, error)
 
         return show
-
-    def _runner_of(self, saga: Saga[D]) -> "asyncio.Task[Saga[D]]":
-        """Return the one runner of this saga, begun now if there is none."""
-        runner = self._runners.get(saga.tx)
-        if runner is None:
-            runner = asyncio.create_task(self.run(saga))
-            self._runners[saga.tx] = runner
-            runner.add_done_callback(lambda done: self._forget(saga.tx, done))
-        return runner
-
-    def _forget(self, tx: str, runner: "asyncio.Task[Saga[D]]") -> None:
-        del self._runners[tx]
-        if not runner.cancelled() and (error := runner.exception()) is not None:
-            _logger.error("saga %s failed by a defect; it is taken up again", tx, exc_info=error)

@@ -6,15 +6,15 @@ refused: -> REJECTED; unknown: -> RELEASING -> REJECTED
 
 import os
 
+from dtx.patterns.common.asking import Asker
+from dtx.patterns.common.participants import Participants
+from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.definition import SagaData, SagaDefinition, Step
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.orders import own_database
-from dtx.patterns.saga.participants import Participants
-from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import SagaLog
 
 

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from dtx.patterns.common.asking import Request
 from dtx.patterns.common.barrier import Answer
 
 State = str
@@ -32,16 +33,6 @@ class SagaData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 D = TypeVar("D", bound=SagaData)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One thing asked of a participant: `name` is debit, refund and the like."""
-
-    tx: str
-    participant: str
-    name: str
-    body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,15 @@
 
 import os
 
+from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.database import Database
+from dtx.patterns.common.participants import Participants
+from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA
-from dtx.patterns.saga.participants import Participants
-from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import SagaLog
 
 

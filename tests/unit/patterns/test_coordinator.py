@@ -11,16 +11,16 @@ import pytest
 
 from dtx.config.loader import load_system
 from dtx.config.model import Selection
+from dtx.patterns.common import asking as asking_module
+from dtx.patterns.common.asking import ACTION_BUDGET_S, STUCK_AFTER_S, Asker, Request
 from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.barrier import Answer
-from dtx.patterns.saga import asking as asking_module
+from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.saga import saga_log as saga_log_module
-from dtx.patterns.saga.asking import ACTION_BUDGET_S, STUCK_AFTER_S, Asker
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.credit_orders import CREDIT_SAGA, CreditOrder
-from dtx.patterns.saga.definition import STARTED, D, Request, SagaData, SagaDefinition, State
+from dtx.patterns.saga.definition import STARTED, D, SagaData, SagaDefinition, State
 from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
-from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import Saga, SagaLog
 from dtx.patterns.saga.transfers import TRANSFER_SAGA, Transfer
 from tests.unit.patterns.instant_loop import run_instantly

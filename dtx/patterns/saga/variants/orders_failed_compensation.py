@@ -2,17 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
+from dtx.patterns.common.asking import Asker, Request
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.narration import tell
+from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.definition import Request
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import SagaLog
 
 

@@ -1,15 +1,14 @@
 """Broken: a debit whose reply is lost counts as a debit that did not happen (S6)."""
 
+from dtx.patterns.common.asking import Asked, Asker, Request
 from dtx.patterns.common.barrier import Answer
+from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asked, Asker
 from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.definition import Request
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import DEBIT, ORDER_SAGA
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import SagaLog
 
 

@@ -5,15 +5,15 @@ import logging
 
 import psycopg
 
+from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.background import Background
+from dtx.patterns.common.recovery import SCAN_EVERY_S, Recovering
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.recovery import SCAN_EVERY_S, Recovering
 from dtx.patterns.saga.saga_log import SagaLog
 
 _logger = logging.getLogger(__name__)

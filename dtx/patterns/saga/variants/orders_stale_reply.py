@@ -1,13 +1,13 @@
 """Broken: a reply says which saga it is for, but nobody looks to which question (S13: a stale reply moves the wrong step)."""
 
+from dtx.patterns.common.asking import Asker
+from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import SagaLog
 from dtx.patterns.saga.variants.reply_channel import Mailbox
 

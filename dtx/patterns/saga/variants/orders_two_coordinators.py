@@ -11,16 +11,16 @@ from typing import LiteralString, Self
 
 import psycopg
 
+from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.background import Background
 from dtx.patterns.common.database import Database
+from dtx.patterns.common.recovery import Recovering
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.recovery import Recovering
 from dtx.patterns.saga.variants.blind_log import blind_log
 
 LEASE_S = 1.2

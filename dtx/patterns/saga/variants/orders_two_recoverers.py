@@ -1,15 +1,15 @@
 """Broken: whoever finds a saga that is a second old takes it up, though another may run it (S10: no owner, no fence)."""
 
+from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.database import Database
+from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.asking import Asker
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.definition import SagaDefinition
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.recovery import Recovery
 from dtx.patterns.saga.saga_log import SagaLog
 from dtx.patterns.saga.variants.blind_log import BlindStatements
 

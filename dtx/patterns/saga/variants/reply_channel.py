@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dtx.patterns.common.asking import Request as Command
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.narration import tell
+from dtx.patterns.common.participants import Participants
 from dtx.patterns.common.remote import CALL_TIMEOUT_S, Remote
 from dtx.patterns.common.service import body_of, json_response
-from dtx.patterns.saga.definition import Request as Command
-from dtx.patterns.saga.participants import Participants
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

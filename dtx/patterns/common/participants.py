@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from dtx.patterns.common.asking import Request
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.remote import Remote
-from dtx.patterns.saga.definition import Request
 
 
 class Participants:

@@ -1,4 +1,4 @@
-"""Takes up sagas that have not ended and that nobody runs: now, and every second."""
+"""Takes up transactions that have not ended and that nobody runs: now, and every second."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ import psycopg
 from dtx.patterns.common.background import Background
 
 SCAN_EVERY_S = 1.0
-"""How often unfinished sagas are looked for that nobody here runs."""
+"""How often unfinished transactions are looked for that nobody here runs."""
 
 _logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ class Recovering(Protocol):
     """The coordinator."""
 
     async def recover(self) -> None:
-        """Take up every unfinished saga that has no runner here; may raise psycopg.Error."""
+        """Take up every unfinished transaction that has no runner here; may raise psycopg.Error."""
 
 
 class Recovery(Background):
@@ -33,5 +33,5 @@ class Recovery(Background):
             try:
                 await self._coordinator.recover()
             except psycopg.Error as error:
-                _logger.warning("unfinished sagas can't be read now: %s", error)
+                _logger.warning("unfinished transactions can't be read now: %s", error)
             await asyncio.sleep(SCAN_EVERY_S)

@@ -1,20 +1,30 @@
 """How long a participant is asked: until a budget is spent if what it did can be taken back, else for ever."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.crash_points import crash_point
 from dtx.patterns.common.narration import tell
-from dtx.patterns.saga.definition import Request
 
 ACTION_BUDGET_S = 3.0
 """An action is asked again for so long; then its outcome is taken as what it is: unknown."""
 
 STUCK_AFTER_S = 15.0
 """What is asked for ever is shown to an operator after so long in vain, and asked on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One thing asked of a participant: `name` is debit, refund and the like."""
+
+    tx: str
+    participant: str
+    name: str
+    body: Mapping[str, Any]
 
 
 class Asked(Protocol):
