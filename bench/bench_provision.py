@@ -29,7 +29,7 @@ from figures import Figure
 
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
-from dtx.config.selection import Selection
+from dtx.config.model import DatabaseKind, Selection
 from dtx.core.errors import DtxError
 from dtx.core.history import Invoked
 from dtx.core.run_folder import RunFolder
@@ -107,13 +107,24 @@ def processes(folder: str) -> Iterator[list[subprocess.Popen[bytes]]]:
         subprocess.run(["rm", "-rf", folder], check=True)
 
 
+def quiet_process(command: list[str], folder: str, owner: int | None) -> subprocess.Popen[bytes]:
+    """Start a server that writes nowhere, as `owner` if there is one."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        user=owner,
+        group=owner,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def bare_local() -> float:
     """Copy the initialised cluster and start the servers, and nothing else."""
     cache = cache_folder()
     binaries = find_postgres(cache)
     source = initialised_cluster(binaries, cache) / "data"
-    identity = {"user": UNPRIVILEGED_ID, "group": UNPRIVILEGED_ID} if os.geteuid() == 0 else {}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    owner = UNPRIVILEGED_ID if os.geteuid() == 0 else None
     folder = tempfile.mkdtemp(prefix="bench-")
     Path(folder).chmod(0o755)
     with processes(folder) as started:
@@ -122,13 +133,13 @@ def bare_local() -> float:
             data, port = f"{folder}/{number}", free_port()
             subprocess.run(["cp", "-a", "--reflink=auto", source, data], check=True)
             command = [str(binaries.folder / "postgres"), "-D", data, "-p", str(port)]
-            started.append(subprocess.Popen(command, cwd=folder, **identity, **quiet))
+            started.append(quiet_process(command, folder, owner))
             until_answered(port)
 
         def toxiproxy() -> None:
             port = free_port()
             command = [str(toxiproxy_binary(cache)), "-host", "127.0.0.1", "-port", str(port)]
-            started.append(subprocess.Popen(command, **identity, **quiet))
+            started.append(quiet_process(command, folder, owner))
             until_proxied(port)
 
         return side_by_side(
@@ -204,13 +215,15 @@ def ours(runtime: RuntimeName) -> float:
 
 def first_transaction(runtime: RuntimeName) -> float:
     """Return seconds from the exec of `dtx run` to its first transaction."""
-    dtx = Path(sys.executable).parent / "dtx"
+    dtx = str(Path(sys.executable).parent / "dtx")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / uuid.uuid4().hex
         command = [dtx, "run", SYSTEM, "--fault", "none", "--duration", "0.5"]
         began_ns = time.monotonic_ns()
         done = subprocess.run(
-            [*command, "--runtime", runtime.value, "--out", out], capture_output=True, check=False
+            [*command, "--runtime", runtime.value, "--out", str(out)],
+            capture_output=True,
+            check=False,
         )
         entries = RunFolder(out / "latest").read_history()
     if done.returncode not in {0, 3}:
@@ -262,7 +275,7 @@ def measure() -> Iterator[Figure]:
     """Measure both runtimes; Docker only where there is an engine with the images."""
     yield from on(RuntimeName.LOCAL)
     try:
-        choose_runtime(RuntimeName.DOCKER)
+        choose_runtime(RuntimeName.DOCKER, [DatabaseKind.POSTGRES])
     except DtxError as error:
         print(f"   not measured: docker: {error.message}")
         return

@@ -10,6 +10,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -20,8 +21,7 @@ from statements import LOGGING, Statement, of_transaction
 
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
-from dtx.config.model import Reference
-from dtx.config.selection import Selection
+from dtx.config.model import Reference, Selection
 from dtx.targets.environment import Environment
 from dtx.targets.provision import RuntimeName, provisioned
 
@@ -58,8 +58,8 @@ def database_urls(environment: Environment) -> dict[str, str]:
 def server_log(url: str) -> str:
     """Return what a local server wrote: its log lies beside its data."""
     with psycopg.connect(url) as connection:
-        row = connection.execute("show data_directory").fetchone()
-    return (Path(row[0]).parent / "server.log").read_text()
+        (folder,) = next(connection.execute("show data_directory"))
+    return (Path(folder).parent / "server.log").read_text()
 
 
 def record(environment: Environment, url: str) -> list[tuple[str, list[Statement]]]:
@@ -195,7 +195,7 @@ def measure() -> Iterator[Figure]:
         rates = Rates(environment, url, recorded)
         for clients in CLIENTS:
             ours, plain = figures.repeated(
-                REPETITIONS, lambda n=clients: rates.saga(n), lambda n=clients: rates.plain(n)
+                REPETITIONS, partial(rates.saga, clients), partial(rates.plain, clients)
             )
             yield Figure(
                 what=f"saga, {clients} clients",

@@ -16,11 +16,11 @@ from figures import Figure
 
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
-from dtx.config.model import Reference
-from dtx.config.selection import Selection
+from dtx.config.model import Reference, Selection
 from dtx.core.history import (
     Clock,
     Completed,
+    FieldValue,
     HistoryEntry,
     Invoked,
     Outcome,
@@ -84,7 +84,7 @@ def entries() -> Iterator[HistoryEntry]:
     yield Clock(at_ns=began_ns, wall_ns=time.time_ns() - (now_ns - began_ns))
     yield Phase(at_ns=began_ns, name=PhaseName.WARM_UP)
     yield Phase(at_ns=began_ns, name=PhaseName.MAIN)
-    value = {"customer": "ann", "sku": "apple", "quantity": 2, "price": 100}
+    value: dict[str, FieldValue] = {"customer": "ann", "sku": "apple", "quantity": 2, "price": 100}
     for number in range(1, TRANSACTIONS + 1):
         at_ns = began_ns + number * length_ns // TRANSACTIONS
         tx, process = f"t{number:07d}", number % 32
