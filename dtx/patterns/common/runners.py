@@ -26,6 +26,9 @@ class Stateful(Protocol):
 
 T = TypeVar("T", bound=Stateful)
 
+Unfinished = Callable[[], Awaitable[Sequence[T]]]
+"""Reads from the log what has not ended."""
+
 
 class Runners(ABC, Generic[T]):
     """Runs `run` once at a time for each transaction; an async context manager that ends its runners."""
@@ -60,18 +63,27 @@ class Runners(ABC, Generic[T]):
             runner.add_done_callback(lambda done: self._forget(transaction.tx, done))
         return runner
 
-    async def take_up(self, unfinished: Callable[[], Awaitable[Sequence[T]]]) -> None:
+    async def take_up(self, unfinished: Unfinished[T]) -> None:
         """Begin a runner for every unfinished transaction that has none here.
+
+        Raises:
+            Exception: what `unfinished` raises.
+        """
+        for transaction in await self.without_runner(unfinished):
+            tell(transaction.tx, f"found unfinished in state {transaction.state}, taken up")
+            self.runner_of(transaction)
+
+    async def without_runner(self, unfinished: Unfinished[T]) -> list[T]:
+        """Return every unfinished transaction that has no runner here.
 
         Raises:
             Exception: what `unfinished` raises.
         """
         # Those that run now may end before we have the answer, which would then be about the past.
         running = set(self._runners)
-        for transaction in await unfinished():
-            if transaction.tx not in running and transaction.tx not in self._runners:
-                tell(transaction.tx, f"found unfinished in state {transaction.state}, taken up")
-                self.runner_of(transaction)
+        found = await unfinished()
+        running |= self._runners.keys()
+        return [each for each in found if each.tx not in running]
 
     def _forget(self, tx: str, runner: "asyncio.Task[T]") -> None:
         del self._runners[tx]

@@ -1,49 +1,66 @@
 """Broken: an error that would pass ends recovery in silence, and sagas stay open for ever (S9)."""
 
 import asyncio
+import contextlib
 import logging
 
 import psycopg
 
 from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.background import Background
-from dtx.patterns.common.recovery import SCAN_EVERY_S, Recovering
+from dtx.patterns.common.narration import tell
+from dtx.patterns.common.recovery import SCAN_EVERY_S
 from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.coordinator import Coordinator
+from dtx.patterns.saga.coordinator import Coordinator, Logging
 from dtx.patterns.saga.face import routes
-from dtx.patterns.saga.order_saga import ORDER_SAGA
+from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.saga_log import SagaLog
+from dtx.patterns.saga.saga_log import Saga, SagaLog
 
 _logger = logging.getLogger(__name__)
 
 
 class FragileRecovery(Background):
-    """Scans as the reference does, until the first error."""
+    """Scans as the reference does, until the first error; then only says whom it left, for whoever reads the story."""
 
-    def __init__(self, coordinator: Recovering) -> None:
+    def __init__(self, coordinator: Coordinator[Order], log: Logging[Order]) -> None:
         self._coordinator = coordinator
+        self._log = log
 
     async def run(self) -> None:
         """Scan until it fails."""
-        try:
-            while True:
+        error = await self._failure()
+        _logger.warning("unfinished sagas can't be read: %s", error)
+        for saga in await self._left():
+            tell(
+                saga.tx,
+                f"left in state {saga.state}: recovery met one {type(error).__name__} and ended; nobody takes it up",
+            )
+
+    async def _failure(self) -> psycopg.Error:
+        while True:
+            try:
                 await self._coordinator.recover()
-                await asyncio.sleep(SCAN_EVERY_S)
-        except psycopg.Error as error:
-            _logger.warning("unfinished sagas can't be read: %s", error)
+            except psycopg.Error as error:
+                return error
+            await asyncio.sleep(SCAN_EVERY_S)
+
+    async def _left(self) -> list[Saga[Order]]:
+        while True:
+            with contextlib.suppress(psycopg.Error):
+                return await self._coordinator.without_runner(self._log.unfinished)
+            await asyncio.sleep(SCAN_EVERY_S)
 
 
 def main() -> None:
     """Run the worker."""
     database = own_database()
     remote = Remote()
-    coordinator = Coordinator(
-        ORDER_SAGA, SagaLog(ORDER_SAGA, database), Asker(participants(remote))
-    )
+    log = SagaLog(ORDER_SAGA, database)
+    coordinator = Coordinator(ORDER_SAGA, log, Asker(participants(remote)))
     face = routes(ORDER_SAGA, coordinator, database)
-    serve(database, face, remote, coordinator, FragileRecovery(coordinator))
+    serve(database, face, remote, coordinator, FragileRecovery(coordinator, log))
 
 
 if __name__ == "__main__":

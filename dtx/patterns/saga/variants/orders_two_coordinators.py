@@ -7,6 +7,7 @@ that comes back goes on with what it had in hand: it never looks at the lease ag
 import asyncio
 import logging
 import os
+import time
 from typing import LiteralString, Self
 
 import psycopg
@@ -14,13 +15,17 @@ import psycopg
 from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.background import Background
 from dtx.patterns.common.database import Database
+from dtx.patterns.common.narration import tell
 from dtx.patterns.common.recovery import Recovering
 from dtx.patterns.common.remote import Remote
+from dtx.patterns.common.runners import Unfinished
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.coordinator import Coordinator
+from dtx.patterns.saga.coordinator import Coordinator, Logging
+from dtx.patterns.saga.definition import State
 from dtx.patterns.saga.face import routes
-from dtx.patterns.saga.order_saga import ORDER_SAGA
+from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
 from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.saga_log import Saga
 from dtx.patterns.saga.variants.blind_log import blind_log
 
 LEASE_S = 1.2
@@ -40,27 +45,81 @@ _TAKE_OVER = """
 _logger = logging.getLogger(__name__)
 
 
-class LeasedRecovery(Background):
-    """Renews the lease, or takes it over as a standby, and recovers while it has it."""
+class Lease:
+    """The right to coordinate, and what this worker last heard of it."""
 
-    def __init__(
-        self, coordinator: Recovering, database: Database, *, me: str, is_standby: bool
-    ) -> None:
-        self._coordinator = coordinator
+    def __init__(self, database: Database, *, me: str, is_standby: bool) -> None:
         self._database = database
         self._parameters = {"me": me, "lease_s": LEASE_S}
         self._statement: LiteralString = _TAKE_OVER if is_standby else _RENEW
+        self._renewed_ns = time.monotonic_ns()
+        self.is_standby = is_standby
+
+    @property
+    def age_s(self) -> float:
+        """For how long it has not been renewed from here."""
+        return (time.monotonic_ns() - self._renewed_ns) / 1e9
+
+    async def create(self) -> None:
+        """Make the table of leases."""
+        await self._database.execute(_TABLE)
+
+    async def hold(self) -> bool:
+        """Renew it, or take it over as a standby; return whether this worker has it now."""
+        began_ns = time.monotonic_ns()
+        if not await self._database.execute(self._statement, self._parameters):
+            return False
+        self._renewed_ns = began_ns
+        return True
+
+
+class LeasedCoordinator(Coordinator[Order]):
+    """Looks at the lease only to say what it should have done, for whoever reads the story."""
+
+    def __init__(self, log: Logging[Order], asker: Asker, lease: Lease) -> None:
+        super().__init__(ORDER_SAGA, log, asker)
+        self._lease = lease
+
+    async def without_runner(self, unfinished: Unfinished[Saga[Order]]) -> list[Saga[Order]]:
+        """Find them as ever."""
+        found = await super().without_runner(unfinished)
+        if self._lease.is_standby:
+            for saga in found:
+                tell(
+                    saga.tx, "the other's lease ran out and is taken over; the other is not fenced"
+                )
+        return found
+
+    async def move(self, saga: Saga[Order], new: State, why: str) -> Saga[Order]:
+        """Move it as ever."""
+        moved = await super().move(saga, new, why)
+        # Looked at afterwards: it may have been stopped with the move under way.
+        age_s = self._lease.age_s
+        if age_s > LEASE_S:
+            tell(
+                saga.tx,
+                f"set to {new} on a lease of {LEASE_S} s that was last renewed {age_s:.1f} s ago",
+            )
+        return moved
+
+
+class LeasedRecovery(Background):
+    """Renews the lease, or takes it over as a standby, and recovers while it has it."""
+
+    def __init__(self, coordinator: Recovering, lease: Lease) -> None:
+        self._coordinator = coordinator
+        self._lease = lease
 
     async def __aenter__(self) -> Self:
         """Make the table of leases, and begin."""
-        await self._database.execute(_TABLE)
+        await self._lease.create()
         return await super().__aenter__()
 
     async def run(self) -> None:
         """Lead, or wait to, for ever."""
         while True:
             try:
-                if await self._database.execute(self._statement, self._parameters):
+                if await self._lease.hold():
                     await self._coordinator.recover()
             except psycopg.Error as error:
                 _logger.warning("the lease can't be renewed now: %s", error)
@@ -71,12 +130,11 @@ def main() -> None:
     """Run the worker, as leader or as standby."""
     database = own_database()
     remote = Remote()
+    lease = Lease(database, me=os.environ["NAME"], is_standby="STANDBY" in os.environ)
     log = blind_log(ORDER_SAGA, database)
-    coordinator = Coordinator(ORDER_SAGA, log, Asker(participants(remote)))
-    recovery = LeasedRecovery(
-        coordinator, database, me=os.environ["NAME"], is_standby="STANDBY" in os.environ
-    )
-    serve(database, routes(ORDER_SAGA, coordinator, database), remote, coordinator, recovery)
+    coordinator = LeasedCoordinator(log, Asker(participants(remote)), lease)
+    face = routes(ORDER_SAGA, coordinator, database)
+    serve(database, face, remote, coordinator, LeasedRecovery(coordinator, lease))
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.database import Database
+from dtx.patterns.common.narration import tell
 from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.common.remote import Remote
+from dtx.patterns.common.runners import Unfinished
 from dtx.patterns.common.service import serve
 from dtx.patterns.saga.coordinator import Coordinator
 from dtx.patterns.saga.definition import SagaDefinition
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
 from dtx.patterns.saga.orders import own_database, participants
-from dtx.patterns.saga.saga_log import SagaLog
+from dtx.patterns.saga.saga_log import Saga, SagaLog
 from dtx.patterns.saga.variants.blind_log import BlindStatements
 
 ABANDONED_AFTER_S = 1
@@ -30,11 +32,25 @@ def old_log(database: Database) -> SagaLog[Order]:
     return SagaLog(ORDER_SAGA, database, statements=OldStatements(ORDER_SAGA))
 
 
+class HastyCoordinator(Coordinator[Order]):
+    """Says whom it takes for abandoned, for whoever reads the story."""
+
+    async def without_runner(self, unfinished: Unfinished[Saga[Order]]) -> list[Saga[Order]]:
+        """Find them as ever: what does not run here, it believes, runs nowhere."""
+        found = await super().without_runner(unfinished)
+        for saga in found:
+            tell(
+                saga.tx,
+                f"over {ABANDONED_AFTER_S} s old and not ended: taken for abandoned, without asking who runs it",
+            )
+        return found
+
+
 def main() -> None:
     """Run the worker; several of them do the same."""
     database = own_database()
     remote = Remote()
-    coordinator = Coordinator(ORDER_SAGA, old_log(database), Asker(participants(remote)))
+    coordinator = HastyCoordinator(ORDER_SAGA, old_log(database), Asker(participants(remote)))
     face = routes(ORDER_SAGA, coordinator, database)
     serve(database, face, remote, coordinator, Recovery(coordinator))
 
