@@ -6,9 +6,19 @@ create table decisions (
     tx           text        not null,
     attempt      text        not null,
     decision     text        not null check (decision in ('commit', 'abort')),
+    epoch        bigint      not null,     -- of the lease, when it was decided
     decided_at   timestamptz not null default clock_timestamp(),
     forgotten_at timestamptz,              -- every branch of a commit is committed
     stuck_since  timestamptz,              -- an operator should look
     primary key (tm_group, tx)
 );
 create index decisions_open on decisions (tm_group) where decision = 'commit' and forgotten_at is null;
+
+-- Who leads a group of managers. A decision counts only in the epoch that stands here when it is written.
+create table leases (
+    tm_group   text        primary key,
+    holder     text        not null,
+    epoch      bigint      not null,
+    expires_at timestamptz not null,
+    unique (tm_group, epoch)               -- so that a takeover conflicts with `for key share`, and a renewal does not
+);

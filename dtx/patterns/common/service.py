@@ -1,7 +1,7 @@
 """A worker as an HTTP service: serves when its database does, answers 503 when it does not, ends quickly."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -48,10 +48,11 @@ def serve(
     database: Database,
     routes: Sequence[Route],
     *companions: AbstractAsyncContextManager[object],
+    is_ready: Callable[[], bool] = lambda: True,
 ) -> None:
     """Listen on 127.0.0.1:$PORT until SIGTERM, with the companions running beside.
 
-    `/healthz` answers 200 when a request could be served now: the database answers.
+    `/healthz` answers 200 when a request could be served now: the database answers, and it `is_ready`.
     """
 
     @asynccontextmanager
@@ -65,7 +66,8 @@ def serve(
     async def healthz(request: Request) -> Response:
         del request
         await database.fetch("select 1")
-        return json_response(200, {"ready": True})
+        ready = is_ready()
+        return json_response(200 if ready else 503, {"ready": ready})
 
     application = Starlette(
         routes=[Route("/healthz", healthz), *routes],

@@ -4,6 +4,10 @@ One row for each transaction that was decided, first come first served: `insert 
 compare-and-set. A commit that comes after an abort record loses to it, so a manager that was stopped before its
 decision can't commit what recovery has aborted meanwhile. docs/adr/0006 says why a table is a safe place.
 
+A decision counts only in the epoch in which it is made (lease.py): the statement that inserts it locks the key of the
+lease's row and compares the epoch. Whoever takes the lease changes that key, and so waits for decisions that are being
+written; afterwards none of an earlier epoch can be, not even one that was on its way for an hour.
+
 Presumed abort: what has no row is not committed. Aborts that a manager decides about its own attempt are written
 without a forced write; if they are lost, presumption says the same. Those of recovery are forced: they bar others.
 """
@@ -17,6 +21,7 @@ from typing import LiteralString, Self
 from dtx.patterns.common.database import Connection, Database
 from dtx.patterns.twophase.group_commit import GroupCommit
 from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.resource import Decision
 
 
@@ -32,8 +37,20 @@ class Record:
         return self.decision if xid == self.xid else Decision.ABORT
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A record that is to be written in `epoch`, if there is none yet."""
+
+    record: Record
+    epoch: int
+
+
 class DecisionLog:
-    """The table `decisions`; an async context manager. All methods may raise psycopg.Error: outcome unknown."""
+    """The table `decisions`; an async context manager. All methods may raise psycopg.Error: outcome unknown.
+
+    Those that decide raise NotLeadingError if nothing is decided and the epoch is over. Then an attempt of that epoch
+    can't be committed any more, by anybody, whatever became of earlier questions.
+    """
 
     def __init__(self, group: str, database: Database) -> None:
         self._group = group
@@ -58,13 +75,15 @@ class DecisionLog:
         """Stop writing."""
         await self._writers.aclose()
 
-    async def decide(self, xid: Xid, decision: Decision) -> Record:
+    async def decide(self, xid: Xid, decision: Decision, *, epoch: int) -> Record:
         """Force the decision to the disk unless there is one; return the one that counts."""
-        return await self._forced.submit(Record(xid=xid, decision=decision))
+        asked = Asked(record=Record(xid=xid, decision=decision), epoch=epoch)
+        return _counting(asked, await self._forced.submit(asked))
 
     async def note_abort(self, xid: Xid) -> Record:
         """Write an abort of our own attempt, not forced, unless there is a decision; return the one that counts."""
-        return await self._lazy.submit(Record(xid=xid, decision=Decision.ABORT))
+        asked = Asked(record=Record(xid=xid, decision=Decision.ABORT), epoch=xid.epoch)
+        return _counting(asked, await self._lazy.submit(asked))
 
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         """Return what is decided about these transactions; nothing for one that is undecided."""
@@ -85,24 +104,24 @@ class DecisionLog:
         await self._forgotten.submit(xid)
 
     async def mark_stuck(self, xid: Xid) -> None:
-        """Put the transaction in front of an operator, until it is forgotten."""
+        """Put the transaction in front of an operator, until it is forgotten; another manager may have by now."""
         await self._database.execute(
             "update decisions set stuck_since = coalesce(stuck_since, clock_timestamp())"
-            " where tx = %(tx)s and attempt = %(attempt)s",
-            {"tx": xid.tx, "attempt": xid.attempt},
+            " where tm_group = %(tm_group)s and tx = %(tx)s and attempt = %(attempt)s and forgotten_at is null",
+            {"tm_group": self._group, "tx": xid.tx, "attempt": xid.attempt},
         )
 
-    async def _write_forced(self, records: Sequence[Record]) -> list[Record]:
+    async def _write_forced(self, asked: Sequence[Asked]) -> list[Record | None]:
         async with self._database.connection() as connection:
-            inserted = await self._insert(connection, records)
-            return await self._counting(connection, records, inserted)
+            inserted = await self._insert(connection, asked)
+            return await self._found(connection, asked, inserted)
 
-    async def _write_lazily(self, records: Sequence[Record]) -> list[Record]:
+    async def _write_lazily(self, asked: Sequence[Asked]) -> list[Record | None]:
         async with self._database.connection() as connection:
             async with connection.transaction():
                 await connection.execute(_NOT_FORCED)
-                inserted = await self._insert(connection, records)
-            return await self._counting(connection, records, inserted)
+                inserted = await self._insert(connection, asked)
+            return await self._found(connection, asked, inserted)
 
     async def _write_forgotten(self, xids: Sequence[Xid]) -> list[None]:
         async with self._database.transaction() as connection:
@@ -110,12 +129,18 @@ class DecisionLog:
             await connection.execute(
                 "update decisions set forgotten_at = clock_timestamp(), stuck_since = null"
                 " from unnest(%(txs)s::text[], %(attempts)s::text[]) as done (tx, attempt)"
-                " where decisions.tx = done.tx and decisions.attempt = done.attempt",
-                {"txs": [x.tx for x in xids], "attempts": [x.attempt for x in xids]},
+                " where tm_group = %(tm_group)s and decisions.tx = done.tx and decisions.attempt = done.attempt"
+                " and forgotten_at is null",
+                {
+                    "tm_group": self._group,
+                    "txs": [x.tx for x in xids],
+                    "attempts": [x.attempt for x in xids],
+                },
             )
         return [None] * len(xids)
 
-    async def _insert(self, connection: Connection, records: Sequence[Record]) -> int:
+    async def _insert(self, connection: Connection, asked: Sequence[Asked]) -> int:
+        records = [each.record for each in asked]
         cursor = await connection.execute(
             _INSERT,
             {
@@ -123,18 +148,19 @@ class DecisionLog:
                 "txs": [record.xid.tx for record in records],
                 "attempts": [record.xid.attempt for record in records],
                 "decisions": [record.decision.value for record in records],
+                "epochs": [each.epoch for each in asked],
             },
         )
         return cursor.rowcount
 
-    async def _counting(
-        self, connection: Connection, records: Sequence[Record], inserted: int
-    ) -> list[Record]:
-        """Return the record that counts for each: its own, unless another one was there before."""
-        if inserted == len(records):
-            return list(records)
-        found = await self._read(connection, {record.xid.tx for record in records})
-        return [found[record.xid.tx] for record in records]
+    async def _found(
+        self, connection: Connection, asked: Sequence[Asked], inserted: int
+    ) -> list[Record | None]:
+        """Return the record that counts for each: its own, or one that was there before; None if it was too late."""
+        if inserted == len(asked):
+            return [each.record for each in asked]
+        found = await self._read(connection, {each.record.xid.tx for each in asked})
+        return [found.get(each.record.xid.tx) for each in asked]
 
     async def _read(self, connection: Connection, txs: Collection[str]) -> dict[str, Record]:
         cursor = await connection.execute(
@@ -151,11 +177,21 @@ class DecisionLog:
 
 _NOT_FORCED: LiteralString = "set local synchronous_commit = off"
 
-# In order of tx, so that two managers that insert the same ones never wait for each other in a circle.
+# In order of tx, so that two managers that insert the same ones never wait for each other in a circle. The lock is on
+# the newest version of the lease's row, whatever this statement's snapshot is, and held to the end of its transaction.
 _INSERT: LiteralString = """
-    insert into decisions (tm_group, tx, attempt, decision)
-    select %(tm_group)s, asked.tx, asked.attempt, asked.decision
-    from unnest(%(txs)s::text[], %(attempts)s::text[], %(decisions)s::text[]) as asked (tx, attempt, decision)
+    with lease as (select epoch from leases where tm_group = %(tm_group)s for key share)
+    insert into decisions (tm_group, tx, attempt, decision, epoch)
+    select %(tm_group)s, asked.tx, asked.attempt, asked.decision, lease.epoch
+    from unnest(%(txs)s::text[], %(attempts)s::text[], %(decisions)s::text[], %(epochs)s::bigint[])
+        as asked (tx, attempt, decision, epoch)
+    join lease using (epoch)
     order by asked.tx
     on conflict do nothing
 """
+
+
+def _counting(asked: Asked, found: Record | None) -> Record:
+    if found is None:
+        raise NotLeadingError(f"epoch {asked.epoch} is over: {asked.record.xid} stays undecided")
+    return found

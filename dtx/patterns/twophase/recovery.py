@@ -1,15 +1,18 @@
 """Recovery: ends what is prepared and has nobody who ends it, from the log and the catalogues alone.
 
-Now, and every second. For each prepared branch of our group that is not under way here:
+Only who leads recovers: as soon as he does, and every second. A branch says in which epoch its owner led (identity.py).
+Those of a later epoch are somebody else's who leads by now: hands off. For each other prepared branch of our group that
+is not under way here:
 
-- the log has a record: commit, or roll back, as it says;
-- it has none, and the branch was seen before and is old enough not to be somebody's live work: write an abort record
-  by compare-and-set first, then do what counts. The manager that prepared it may only be slow: then its commit loses
-  to our record, or our record to its commit.
+- the log has a record: commit, or roll back, as it says. Its owner, if he lives, is doing the same, which hurts nobody:
+  the one who comes second finds the marker row, and no branch;
+- it has none, and is of an earlier epoch: its owner can't decide it any more. Write an abort record, then do what counts;
+- it has none, and is of our own epoch: it was left behind by work of our own, or is about to be taken up. The same, once
+  it was seen before and is old enough not to be live work.
 
-And for each committed transaction that is not forgotten: once it has no prepared branch anywhere and every
-participant has its marker row, it is forgotten; if a marker is missing, somebody else ended a branch, and an
-operator is shown it.
+And for each committed transaction that is not forgotten: once it has no prepared branch anywhere and every participant
+has its marker row, it is forgotten. If a marker is missing twice running, somebody else ended a branch, and an operator
+is shown it; once may be a commit of its owner's that is just being done.
 """
 
 import asyncio
@@ -24,6 +27,7 @@ from dtx.patterns.common.background import Background
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.lease import LOOK_EVERY_S, NotLeadingError
 from dtx.patterns.twophase.resource import Decision, ResourceError, ResourceManager, Settled
 from dtx.patterns.twophase.transaction_manager import Logging, TransactionManager
 
@@ -32,7 +36,7 @@ W = TypeVar("W")
 SCAN_EVERY_S = 1.0
 
 ABANDONED_AFTER_S = 3.0
-"""A branch without a decision is somebody's live work until it was seen for so long: more than work and votes may take."""
+"""A branch of this epoch without a decision may be live work until it was seen for so long: more than votes may take."""
 
 _logger = logging.getLogger(__name__)
 
@@ -53,11 +57,13 @@ class Recovery(Background, Generic[W]):
         self._abandoned_after_s = abandoned_after_s
         self._clock = clock
         self._first_seen_s: dict[Xid, float] = {}
+        self._without_marker: frozenset[Xid] = frozenset()
 
-    async def scan(self) -> None:
-        """Look once, and end what can be ended.
+    async def scan(self, epoch: int) -> None:
+        """Look once, as the one who leads in `epoch`, and end what can be ended.
 
         Raises:
+            NotLeadingError: another manager leads by now.
             psycopg.Error: the log can't be used.
         """
         # Before the catalogues are read: a transaction that is in the log by now was prepared everywhere before.
@@ -69,22 +75,26 @@ class Recovery(Background, Generic[W]):
             (rm, branch)
             for rm, branches in found.items()
             for branch in branches
-            if branch.xid not in running
+            if branch.xid not in running and branch.xid.epoch <= epoch
         ]
-        await self._end(orphans)
+        await self._end(orphans, epoch)
         if len(found) == len(self._manager.resources):
             open_ones = {branch.xid for branches in found.values() for branch in branches}
-            done = [xid for xid in unforgotten if xid not in open_ones | running]
-            await asyncio.gather(*(self._forget(xid) for xid in done))
+            await self._forget_all(xid for xid in unforgotten if xid not in open_ones | running)
 
-    async def undecided(self, xid: Xid) -> Record | None:
-        """Return what counts for an attempt that the log does not know; None if it may still be live."""
+    async def undecided(self, xid: Xid, epoch: int) -> Record | None:
+        """Return what counts for an attempt that the log does not know; None if it may still be live.
+
+        Raises:
+            NotLeadingError: another manager leads by now, and decides.
+        """
         first_seen_s = self._first_seen_s.setdefault(xid, self._clock())
         age_s = self._clock() - first_seen_s
-        if age_s < self._abandoned_after_s:
+        if xid.epoch == epoch and age_s < self._abandoned_after_s:
             return None
-        record = await self.log.decide(xid, Decision.ABORT)
-        tell(xid.tx, f"in doubt for {age_s:.1f} s without a decision: {record.of(xid)}")
+        record = await self.log.decide(xid, Decision.ABORT, epoch=epoch)
+        whose = f"of epoch {xid.epoch}" if xid.epoch < epoch else f"for {age_s:.1f} s"
+        tell(xid.tx, f"in doubt {whose} without a decision: {record.of(xid)}")
         return record
 
     async def _prepared(self) -> dict[ResourceManager[W], list[BranchId]]:
@@ -103,13 +113,13 @@ class Recovery(Background, Generic[W]):
                 found[rm] = branches
         return found
 
-    async def _end(self, orphans: list[tuple[ResourceManager[W], BranchId]]) -> None:
+    async def _end(self, orphans: list[tuple[ResourceManager[W], BranchId]], epoch: int) -> None:
         xids = {branch.xid for _, branch in orphans}
         self._first_seen_s = {x: at for x, at in self._first_seen_s.items() if x in xids}
         records = await self.log.read({xid.tx for xid in xids}) if xids else {}
         decisions: dict[Xid, Decision] = {}
         for xid in sorted(xids, key=str):
-            record = records.get(xid.tx) or await self.undecided(xid)
+            record = records.get(xid.tx) or await self.undecided(xid, epoch)
             if record is not None:
                 decisions[xid] = record.of(xid)
         await asyncio.gather(
@@ -129,30 +139,44 @@ class Recovery(Background, Generic[W]):
         if settled is Settled.DONE:
             tell(branch.xid.tx, f"recovered at {rm.name}: {decision}")
 
-    async def _forget(self, xid: Xid) -> None:
+    async def _forget_all(self, done: Iterable[Xid]) -> None:
+        xids = tuple(done)
+        whole = await asyncio.gather(*(self._forget(xid) for xid in xids))
+        self._without_marker = frozenset(
+            xid for xid, is_whole in zip(xids, whole, strict=True) if not is_whole
+        )
+
+    async def _forget(self, xid: Xid) -> bool:
+        """Forget it if it is committed everywhere; return False if a marker row is missing."""
         try:
-            missing = await self._without_marker(xid.tx)
+            missing = await self._missing(xid.tx)
         except ResourceError as error:
             tell(xid.tx, f"can't be forgotten yet: {error}")
-            return
-        if missing:
-            tell(xid.tx, f"committed, but ended by somebody else at {', '.join(missing)}")
-            await self.log.mark_stuck(xid)
-        else:
+            return True
+        if not missing:
             await self.log.forget(xid)
             tell(xid.tx, "committed everywhere, by recovery")
+        elif xid in self._without_marker:
+            tell(xid.tx, f"committed, but ended by somebody else at {', '.join(missing)}")
+            await self.log.mark_stuck(xid)
+        return not missing
 
-    async def _without_marker(self, tx: str) -> list[str]:
+    async def _missing(self, tx: str) -> list[str]:
+        """Return who has no marker row of the transaction."""
         resources: Iterable[ResourceManager[W]] = self._manager.resources
         return [rm.name for rm in resources if not await rm.has_marker(tx)]
 
     async def run(self) -> None:
-        """Scan for ever."""
+        """Scan for ever, while we lead."""
         while True:
+            epoch = self._manager.lead.epoch
             try:
-                await self.scan()
+                if epoch is not None:
+                    await self.scan(epoch)
+            except NotLeadingError as error:
+                _logger.warning("left to who leads now: %s", error)
             except psycopg.Error as error:
                 _logger.warning("the decision log can't be used now: %s", error)
             except Exception:
                 _logger.exception("a scan failed by a defect; the next one may not")
-            await asyncio.sleep(SCAN_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S if epoch is None else SCAN_EVERY_S)

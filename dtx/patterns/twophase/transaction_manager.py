@@ -18,6 +18,7 @@ from dtx.patterns.common.crash_points import crash_point
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.lease import Leading, NotLeadingError
 from dtx.patterns.twophase.resource import (
     Decision,
     RefusedError,
@@ -45,8 +46,12 @@ _logger = logging.getLogger(__name__)
 class Logging(Protocol):
     """The decision log, as `DecisionLog` explains it. Every method may raise psycopg.Error."""
 
-    async def decide(self, xid: Xid, decision: Decision) -> Record:
-        """Force a decision unless there is one; return the one that counts."""
+    async def decide(self, xid: Xid, decision: Decision, *, epoch: int) -> Record:
+        """Force a decision unless there is one; return the one that counts.
+
+        Raises:
+            NotLeadingError: there is none, and the epoch is over; so does `note_abort`.
+        """
 
     async def note_abort(self, xid: Xid) -> Record:
         """The same for an abort of our own attempt, not forced."""
@@ -87,6 +92,7 @@ class TransactionManager(Generic[W]):
         group: str,
         stages: Sequence[Sequence[ResourceManager[W]]],
         log: Logging,
+        lead: Leading,
         *,
         backoff: Backoff | None = None,
     ) -> None:
@@ -94,6 +100,7 @@ class TransactionManager(Generic[W]):
         self.resources = tuple(rm for stage in stages for rm in stage)
         self._stages = stages
         self.log = log
+        self.lead = lead
         self._backoff = backoff or Backoff()
         self._runs: dict[str, Run] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -127,8 +134,10 @@ class TransactionManager(Generic[W]):
 
         What nobody has decided and nobody here runs is presumed aborted. So that this stays true once it is said, it
         becomes an abort record first: a request for it that is still on its way, or another manager, loses to it.
+        Only who leads may presume: elsewhere it may be under way.
 
         Raises:
+            NotLeadingError: nothing is decided, and another manager leads.
             psycopg.Error: the log can't be used.
         """
         was_running = tx in self._runs
@@ -136,7 +145,9 @@ class TransactionManager(Generic[W]):
         if record is None:
             if was_running or tx in self._runs:
                 return None
-            record = await self.log.decide(Xid.new(self.group, tx), Decision.ABORT)
+            epoch = self._leading()
+            xid = Xid.new(self.group, tx, epoch=epoch)
+            record = await self.log.decide(xid, Decision.ABORT, epoch=epoch)
         return record.decision
 
     async def place(
@@ -145,11 +156,12 @@ class TransactionManager(Generic[W]):
         """Run the transaction, or join it if it runs; return what is decided, None if nothing is yet.
 
         Raises:
+            NotLeadingError: another manager leads, or took over before it was decided; asking that one is safe.
             psycopg.Error: the log can't be used; asking again is safe.
         """
         run = self._runs.get(tx)
         if run is None:
-            run = Run(Xid.new(self.group, tx))
+            run = Run(Xid.new(self.group, tx, epoch=self._leading()))
             run.task = asyncio.create_task(self._run(run, work))
             self._runs[tx] = run
             run.task.add_done_callback(lambda done: self._ended(tx, done))
@@ -191,7 +203,12 @@ class TransactionManager(Generic[W]):
 
     async def conclude(self, run: Run, ballot: Ballot[W]) -> None:
         """Decide, now that all votes are Yes, and do what follows."""
-        run.record = await self._decided(run.xid)
+        try:
+            run.record = await self._decided(run.xid)
+        except NotLeadingError as error:
+            tell(run.xid.tx, f"undone, another manager leads: {error}")
+            await ballot.roll_back()
+            raise
         await self.carry_out(run.xid, ballot, run.record)
 
     async def carry_out(self, xid: Xid, ballot: Ballot[W], record: Record) -> None:
@@ -217,7 +234,7 @@ class TransactionManager(Generic[W]):
         attempt = 1
         while True:
             try:
-                record = await self.log.decide(xid, Decision.COMMIT)
+                record = await self.log.decide(xid, Decision.COMMIT, epoch=xid.epoch)
             except psycopg.Error as error:
                 tell(xid.tx, f"decision unknown, attempt {attempt}: {type(error).__name__}")
             else:
@@ -225,6 +242,16 @@ class TransactionManager(Generic[W]):
                 return record
             await asyncio.sleep(self._backoff.pause_s(attempt))
             attempt += 1
+
+    def _leading(self) -> int:
+        """Return the epoch in which we lead.
+
+        Raises:
+            NotLeadingError: we do not.
+        """
+        if (epoch := self.lead.epoch) is None:
+            raise NotLeadingError("another manager leads")
+        return epoch
 
     async def show_stuck(self, xid: Xid) -> None:
         """Put a transaction in front of an operator, if the log can be reached."""
@@ -239,5 +266,5 @@ class TransactionManager(Generic[W]):
         if done.cancelled():
             return
         error = done.exception()
-        if error is not None and not isinstance(error, psycopg.Error):
+        if error is not None and not isinstance(error, psycopg.Error | NotLeadingError):
             _logger.error("%s failed by a defect; recovery ends it", tx, exc_info=error)

@@ -3,17 +3,14 @@
 import os
 from collections.abc import Sequence
 
-from dtx.patterns.common.database import Database
-from dtx.patterns.common.service import serve
 from dtx.patterns.twophase import transfer
-from dtx.patterns.twophase.decision_log import DecisionLog
 from dtx.patterns.twophase.face import routes
 from dtx.patterns.twophase.mariadb import MariaDbResource
 from dtx.patterns.twophase.postgres import PostgresResource
-from dtx.patterns.twophase.recovery import Recovery
 from dtx.patterns.twophase.resource import ResourceManager
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 from dtx.patterns.twophase.transfer import Transfer
+from dtx.patterns.twophase.worker import serve_transactions
 
 
 class TransferManager(TransactionManager[Transfer]):
@@ -28,18 +25,14 @@ def serve_transfers(
     bank_a: PostgresResource[Transfer] | None = None,
     bank_b: MariaDbResource[Transfer] | None = None,
 ) -> None:
-    """Run the worker; the group of transaction managers that share the log is $TM_GROUP.
-
-    The banks are those at the addresses that the environment names, unless a variant brings its own.
-    """
-    database = Database(os.environ["LOG_URL"], waiting=400)
+    """Run the worker; the banks are those at the addresses that the environment names, unless a variant brings its own."""
     a = bank_a or transfer.bank_a(os.environ["BANK_A_URL"])
     b = bank_b or transfer.bank_b(os.environ["BANK_B_URL"])
-    log = DecisionLog(os.environ["TM_GROUP"], database)
-    manager = TransferManager(os.environ["TM_GROUP"], ((a,), (b,)), log)
-    recovery = Recovery(manager, log)
-    face = routes(manager, "/transfers", Transfer, str)
-    serve(database, face, a, b, log, manager, recovery)
+    serve_transactions(
+        ((a,), (b,)),
+        lambda manager: routes(manager, "/transfers", Transfer, str),
+        manager_type=TransferManager,
+    )
 
 
 def main() -> None:

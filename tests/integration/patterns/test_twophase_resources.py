@@ -11,6 +11,7 @@ from dtx.patterns.common.database import Connection, Database
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.decision_log import DecisionLog
 from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.lease import Lease
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
@@ -37,7 +38,7 @@ def an_order(tx: str, sku: str = "apple") -> Order:
 
 
 def xid(tx: str) -> Xid:
-    return Xid.new("shop", tx)
+    return Xid.new("shop", tx, epoch=1)
 
 
 def test_branch_attached_to_a_live_session_is_committed_from_another_one(
@@ -131,11 +132,14 @@ def test_first_decision_counts_for_both_managers_that_share_the_log(vendors: Two
             DecisionLog("shop", one) as slow,
             DecisionLog("shop", two) as recoverer,
         ):
+            await Lease("shop", "tm", one).hold()
             mine = xid("raced")
-            assert (await recoverer.decide(mine, Decision.ABORT)).of(mine) is Decision.ABORT
-            assert (await slow.decide(mine, Decision.COMMIT)).of(mine) is Decision.ABORT
+            assert (await recoverer.decide(mine, Decision.ABORT, epoch=1)).of(
+                mine
+            ) is Decision.ABORT
+            assert (await slow.decide(mine, Decision.COMMIT, epoch=1)).of(mine) is Decision.ABORT
             other = xid("raced")
-            assert (await slow.decide(other, Decision.COMMIT)).of(other) is Decision.ABORT
+            assert (await slow.decide(other, Decision.COMMIT, epoch=1)).of(other) is Decision.ABORT
             assert (await slow.note_abort(other)).xid == mine
             assert await slow.unforgotten() == []
 
@@ -146,10 +150,11 @@ def test_repeated_decision_is_the_same_and_a_group_has_each_its_own(vendors: Two
     async def main() -> None:
         async with (
             Database(vendors.url("log-db")) as database,
-            DecisionLog("shop", database) as log,
+            DecisionLog("many", database) as log,
         ):
-            xids = [xid(f"group-{n}") for n in range(30)]
-            asked = [log.decide(one, Decision.COMMIT) for one in [*xids, *xids]]
+            await Lease("many", "tm", database).hold()
+            xids = [Xid.new("many", f"group-{n}", epoch=1) for n in range(30)]
+            asked = [log.decide(one, Decision.COMMIT, epoch=1) for one in [*xids, *xids]]
             records = await asyncio.gather(*asked)
             assert [record.xid for record in records] == [*xids, *xids]
             await asyncio.gather(*(log.forget(one) for one in xids))
@@ -161,7 +166,7 @@ def test_repeated_decision_is_the_same_and_a_group_has_each_its_own(vendors: Two
 def test_branches_of_others_are_not_in_doubt_for_us(vendors: TwoVendors) -> None:
     async def main() -> None:
         async with order.orders(vendors.url("orders-db")) as orders:
-            stranger = Xid.new("bank", "theirs")
+            stranger = Xid.new("bank", "theirs", epoch=1)
             branch = await orders.begin(stranger, an_order("theirs"))
             await branch.prepare()
             assert await orders.in_doubt("shop") == []

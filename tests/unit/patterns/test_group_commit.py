@@ -51,16 +51,19 @@ def test_a_write_that_fails_is_unknown_to_its_group_and_the_next_one_goes_on() -
 
 
 def test_an_id_is_read_as_it_was_written() -> None:
-    xid = Xid.new("shop", "t000042")
+    xid = Xid.new("shop", "t000042", epoch=7)
     assert Xid.parse(str(xid)) == xid
+    assert xid.epoch == 7
 
 
-@pytest.mark.parametrize("text", ["", "a:b", "shop:t1:xyz", "1_Zw==_Yg==", "shop:t 1:0000000a"])
+@pytest.mark.parametrize(
+    "text", ["", "a:b", "shop:t1:xyz", "1_Zw==_Yg==", "shop:t 1:1.0000000a", "shop:t1:0000000a"]
+)
 def test_a_stranger_s_id_is_nobody(text: str) -> None:
     assert Xid.parse(text) is None
 
 
 def test_every_id_fits_in_what_xa_allows() -> None:
-    assert len(str(Xid.new("g" * 16, "t" * 36))) <= 64
+    assert len(str(Xid.new("g" * 10, "t" * 36, epoch=0xFFFFFF))) <= 64
     assert is_transaction_name("t" * 36)
     assert not is_transaction_name("t" * 37)

@@ -7,13 +7,14 @@ import pytest
 
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 from .instant_loop import run_instantly
-from .twophase_fakes import FakeLog, FakeResource, Journal
+from .twophase_fakes import FakeLead, FakeLog, FakeResource, Journal
 
-OTHER = Xid(group="shop", tx="t1", attempt="00000000")
+OTHER = Xid(group="shop", tx="t1", attempt="1.00000000")
 
 
 class Bench:
@@ -24,10 +25,11 @@ class Bench:
         self.a = FakeResource("a", self.journal)
         self.b = FakeResource("b", self.journal)
         self.log = FakeLog(self.journal)
+        self.lead = FakeLead()
 
     def place(self, *txs: str) -> list[Decision | None]:
         async def run() -> list[Decision | None]:
-            manager = TransactionManager("shop", [[self.a], [self.b]], self.log)
+            manager = TransactionManager("shop", [[self.a], [self.b]], self.log, self.lead)
             placed = [manager.place(tx, "work", answer_within_s=3600) for tx in txs]
             return await asyncio.gather(*placed)
 
@@ -131,12 +133,41 @@ def test_repeat_of_a_running_transaction_joins_it(bench: Bench) -> None:
     assert bench.journal.count("a prepared") == 1
 
 
+def test_decision_that_comes_after_the_takeover_is_none_and_undoes_its_branches(
+    bench: Bench,
+) -> None:
+    bench.log.epoch = 2
+    with pytest.raises(NotLeadingError):
+        bench.place("t1")
+    assert not bench.a.prepared
+    assert not bench.a.committed | bench.b.committed
+    assert not bench.log.records
+
+
+def test_decision_found_after_the_takeover_is_carried_out(bench: Bench) -> None:
+    bench.log.epoch = 2
+    bench.log.records["t1"] = Record(xid=OTHER, decision=Decision.ABORT)
+    assert bench.place("t1") == [Decision.ABORT]
+
+
+def test_who_does_not_lead_begins_nothing_and_presumes_nothing(bench: Bench) -> None:
+    bench.lead.epoch = None
+    with pytest.raises(NotLeadingError):
+        bench.place("t1")
+    manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log, bench.lead)
+    with pytest.raises(NotLeadingError):
+        asyncio.run(manager.inquire("t1"))
+    assert not bench.log.records
+    bench.log.records["t1"] = Record(xid=OTHER, decision=Decision.COMMIT)
+    assert asyncio.run(manager.inquire("t1")) is Decision.COMMIT
+
+
 def test_more_than_may_run_at_once_wait_for_their_turn(bench: Bench) -> None:
     assert set(bench.place(*(f"t{n}" for n in range(40)))) == {Decision.COMMIT}
 
 
 def test_inquiry_about_what_nobody_decided_bars_it(bench: Bench) -> None:
-    manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log)
+    manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log, bench.lead)
     assert asyncio.run(manager.inquire("t1")) is Decision.ABORT
     assert bench.place("t1") == [Decision.ABORT]
     assert not bench.a.committed
@@ -144,7 +175,7 @@ def test_inquiry_about_what_nobody_decided_bars_it(bench: Bench) -> None:
 
 def test_inquiry_about_what_runs_here_waits_for_its_decision(bench: Bench) -> None:
     async def run() -> tuple[Decision | None, Decision | None]:
-        manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log)
+        manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log, bench.lead)
         placed = asyncio.create_task(manager.place("t1", "work"))
         await asyncio.sleep(0)
         asked = await manager.inquire("t1")

@@ -7,14 +7,15 @@ import pytest
 
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.recovery import Recovery
 from dtx.patterns.twophase.resource import Decision, ResourceError
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
-from .twophase_fakes import FakeLog, FakeResource, Journal
+from .twophase_fakes import FakeLead, FakeLog, FakeResource, Journal
 
-XID = Xid(group="shop", tx="t1", attempt="0000000a")
-EARLIER = Xid(group="shop", tx="t1", attempt="0000000b")
+XID = Xid(group="shop", tx="t1", attempt="2.0000000a")
+EARLIER = Xid(group="shop", tx="t1", attempt="2.0000000b")
 
 
 @dataclass
@@ -27,17 +28,17 @@ class Bench:
     def __post_init__(self) -> None:
         self.a = FakeResource("a", self.journal)
         self.b = FakeResource("b", self.journal)
-        self.log = FakeLog(self.journal)
-        self.manager = TransactionManager("shop", [[self.a], [self.b]], self.log)
+        self.log = FakeLog(self.journal, epoch=2)
+        self.manager = TransactionManager("shop", [[self.a], [self.b]], self.log, FakeLead(epoch=2))
         self.recovery = Recovery(
             self.manager, self.log, abandoned_after_s=3.0, clock=lambda: self.now_s
         )
         for resource in (self.a, self.b):
             resource.leave_prepared(XID)
 
-    def scan(self, *, after_s: float = 0.0) -> None:
+    def scan(self, *, after_s: float = 0.0, epoch: int = 2) -> None:
         self.now_s += after_s
-        asyncio.run(self.recovery.scan())
+        asyncio.run(self.recovery.scan(epoch))
 
 
 @pytest.fixture
@@ -104,7 +105,8 @@ def test_manager_that_was_stopped_before_its_decision_can_not_commit_afterwards(
 ) -> None:
     bench.scan()
     bench.scan(after_s=3.0)
-    assert asyncio.run(bench.log.decide(XID, Decision.COMMIT)).of(XID) is Decision.ABORT
+    late = asyncio.run(bench.log.decide(XID, Decision.COMMIT, epoch=XID.epoch))
+    assert late.of(XID) is Decision.ABORT
 
 
 def test_decision_that_came_before_the_abort_record_wins(bench: Bench) -> None:
@@ -112,6 +114,38 @@ def test_decision_that_came_before_the_abort_record_wins(bench: Bench) -> None:
     decided(bench, XID, Decision.COMMIT)
     bench.scan(after_s=3.0)
     assert bench.a.committed == {"t1"}
+
+
+def test_branch_of_an_earlier_epoch_is_aborted_at_first_sight(bench: Bench) -> None:
+    bench.log.epoch = 3
+    bench.scan(epoch=3)
+    assert bench.journal == ["log has abort", "a settles abort", "b settles abort"]
+
+
+def test_branch_of_a_later_epoch_is_left_to_who_leads_in_it(bench: Bench) -> None:
+    decided(bench, XID, Decision.COMMIT)
+    bench.scan(epoch=1)
+    assert XID in bench.a.prepared
+
+
+def test_who_was_deposed_unawares_rolls_nothing_back(bench: Bench) -> None:
+    bench.scan()
+    bench.log.epoch = 3
+    with pytest.raises(NotLeadingError):
+        bench.scan(after_s=3.0)
+    assert XID in bench.a.prepared
+
+
+def test_commit_that_its_owner_was_just_doing_is_no_case_for_an_operator(bench: Bench) -> None:
+    decided(bench, XID, Decision.COMMIT)
+    bench.a.prepared.clear()
+    bench.b.prepared.clear()
+    bench.a.committed.add("t1")
+    bench.scan()
+    bench.b.committed.add("t1")
+    bench.scan()
+    assert bench.log.forgotten == {XID}
+    assert not bench.log.stuck
 
 
 def test_transaction_that_runs_here_is_left_alone(
@@ -148,12 +182,14 @@ def test_commit_that_somebody_rolled_back_is_shown_to_an_operator(bench: Bench) 
     del bench.b.prepared[XID]
     bench.scan()
     bench.scan()
+    assert not bench.log.stuck, "its owner may be committing it in this moment"
+    bench.scan()
     assert bench.log.stuck == {XID}
     assert not bench.log.forgotten
 
 
 def test_branches_of_another_group_are_not_ours(bench: Bench) -> None:
-    stranger = Xid(group="bank", tx="t1", attempt="0000000a")
+    stranger = Xid(group="bank", tx="t1", attempt="2.0000000a")
     bench.a.leave_prepared(stranger)
     bench.scan()
     bench.scan(after_s=3600)

@@ -7,6 +7,7 @@ import psycopg
 
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.resource import Decision, ResourceError, Settled
 
 Journal = list[str]
@@ -73,19 +74,29 @@ class FakeBranch:
         await self.resource.settle(self.id, Decision.ABORT)
 
 
+@dataclass
+class FakeLead:
+    """Who leads in `epoch`, or does not."""
+
+    epoch: int | None = 1
+
+
 @dataclass(eq=False)
 class FakeLog:
-    """`errors` maps an operation to how often it fails; `writes_anyway`: the row is there, its answer is lost."""
+    """Fails `failures` times; `writes_anyway`: the row is there, its answer is lost. `epoch` is the lease's."""
 
     journal: Journal
+    epoch: int = 1
     records: dict[str, Record] = field(default_factory=dict)
     forgotten: set[Xid] = field(default_factory=set)
     stuck: set[Xid] = field(default_factory=set)
     failures: int = 0
     writes_anyway: bool = False
 
-    async def decide(self, xid: Xid, decision: Decision) -> Record:
+    async def decide(self, xid: Xid, decision: Decision, *, epoch: int) -> Record:
         fails = self.failures > 0
+        if epoch != self.epoch and xid.tx not in self.records:
+            raise NotLeadingError("too late")
         if not fails or self.writes_anyway:
             record = self.records.setdefault(xid.tx, Record(xid=xid, decision=decision))
             self.journal.append(f"log has {record.of(xid)}")
@@ -95,7 +106,7 @@ class FakeLog:
         return self.records[xid.tx]
 
     async def note_abort(self, xid: Xid) -> Record:
-        return await self.decide(xid, Decision.ABORT)
+        return await self.decide(xid, Decision.ABORT, epoch=xid.epoch)
 
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         return {tx: self.records[tx] for tx in txs if tx in self.records}

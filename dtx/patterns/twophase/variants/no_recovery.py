@@ -8,8 +8,9 @@ from dtx.patterns.twophase.tm import serve_orders
 class NoRecovery(Recovery[Order]):
     """Recovery that looks away."""
 
-    async def scan(self) -> None:
+    async def scan(self, epoch: int) -> None:
         """Find nothing."""
+        del epoch
 
 
 def main() -> None:

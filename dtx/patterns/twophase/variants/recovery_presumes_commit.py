@@ -14,8 +14,9 @@ from dtx.patterns.twophase.tm import serve_orders
 class PresumingRecovery(Recovery[Order]):
     """Recovery with the presumption the wrong way round."""
 
-    async def undecided(self, xid: Xid) -> Record | None:
+    async def undecided(self, xid: Xid, epoch: int) -> Record | None:
         """Presume commit."""
+        del epoch
         return Record(xid=xid, decision=Decision.COMMIT)
 
 

@@ -1,0 +1,48 @@
+"""The worker around a transaction manager: its decision log, its lease and its recovery, and what clients see of it."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from starlette.routing import Route
+
+from dtx.patterns.common.database import Database
+from dtx.patterns.common.service import serve
+from dtx.patterns.twophase.decision_log import DecisionLog
+from dtx.patterns.twophase.lease import Lease
+from dtx.patterns.twophase.mariadb import MariaDbResource
+from dtx.patterns.twophase.postgres import PostgresResource
+from dtx.patterns.twophase.recovery import Recovery
+from dtx.patterns.twophase.transaction_manager import TransactionManager
+
+W = TypeVar("W")
+
+
+def serve_transactions(
+    stages: Sequence[Sequence[PostgresResource[W] | MariaDbResource[W]]],
+    face: Callable[[TransactionManager[W]], list[Route]],
+    *,
+    manager_type: type[TransactionManager[W]],
+    recovery_type: type[Recovery[W]] = Recovery,
+) -> None:
+    """Run the worker: $TM_NAME, one of the group $TM_GROUP that shares the log at $LOG_URL.
+
+    It is a standby if $TM_STANDBY is "yes".
+
+    Args:
+        stages: the databases that take part, in the order of work.
+        face: makes the routes of a manager.
+        manager_type: runs them.
+        recovery_type: another one in variants.
+    """
+    group, name = os.environ["TM_GROUP"], os.environ["TM_NAME"]
+    database = Database(os.environ["LOG_URL"], waiting=400)
+    log = DecisionLog(group, database)
+    lease = Lease(group, name, database, is_standby=os.environ.get("TM_STANDBY") == "yes")
+    manager = manager_type(group, stages, log, lease)
+    recovery = recovery_type(manager, log)
+    resources = [resource for stage in stages for resource in stage]
+    serve(
+        database, face(manager), *resources, log, manager, lease, recovery,
+        is_ready=lambda: lease.is_known,
+    )  # fmt: skip
