@@ -30,6 +30,13 @@ def show(
     tx: Annotated[
         str | None, typer.Option(help="Tell the story of this transaction of the run.")
     ] = None,
+    in_doubt: Annotated[
+        bool,
+        typer.Option(
+            "--in-doubt",
+            help="List the run's prepared branches in doubt, when they were most and at the end.",
+        ),
+    ] = False,
     variant: Annotated[
         str | None,
         typer.Option(
@@ -60,11 +67,21 @@ def show(
                 f"{what} is a run: it has its variant and options already",
                 hint="leave --variant, --workload and the system's options out",
             )
-        return _show_run(invocation, find_run(what, out), tx, is_json=json)
-    if tx is not None:
+        if in_doubt and tx is not None:
+            raise UsageError(
+                "--tx and --in-doubt are two questions", hint="ask them one after the other"
+            )
+        path = find_run(what, out)
+        if in_doubt:
+            return _show_in_doubt(invocation, path, is_json=json)
+        return _show_run(invocation, path, tx, is_json=json)
+    if tx is not None or in_doubt:
+        option, has = (
+            ("--in-doubt", "branches in doubt") if in_doubt else ("--tx ID", "transactions")
+        )
         raise UsageError(
-            f"{what} is no run, and only a run has transactions",
-            hint="dtx show latest --tx ID; `dtx list runs` names the runs",
+            f"{what} is no run, and only a run has {has}",
+            hint=f"dtx show latest {option}; `dtx list runs` names the runs",
         )
     return _show_system(context, invocation, what, variant, workload, is_json=json)
 
@@ -123,6 +140,24 @@ def _show_run(invocation: Invocation, path: Path, tx: str | None, *, is_json: bo
         if tx is None
         else _show_story(invocation, folder, tx, is_json=is_json)
     )
+
+
+def _show_in_doubt(invocation: Invocation, path: Path, *, is_json: bool) -> ExitCode:
+    import msgspec  # noqa: PLC0415 (start time)
+
+    from dtx.core.run_folder import RunFolder  # noqa: PLC0415
+    from dtx.experiment.in_doubt import in_doubt_in  # noqa: PLC0415 (heavy)
+    from dtx.report.in_doubt import in_doubt_lines  # noqa: PLC0415
+
+    found = in_doubt_in(RunFolder(path))
+    if is_json:
+        invocation.output.document(
+            {"worst": msgspec.to_builtins(found.worst), "end": msgspec.to_builtins(found.end)}
+        )
+        return ExitCode.HOLDS
+    for part in in_doubt_lines(found.worst, found.end, found.logs):
+        invocation.output.result.print(part, markup=False, highlight=False)
+    return ExitCode.HOLDS
 
 
 def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) -> ExitCode:

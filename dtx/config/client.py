@@ -37,6 +37,7 @@ def parse_client(
             outcome=parse_outcome(outcome) if outcome else None,
             participants=dict(_participants(table.need("participants"), databases, fields)),
             fields=fields,
+            keys=dict(_keys(table.section("keys"), databases, fields)),
         )
     if outcome and client.outcome:
         url = outcome.table().need("url")
@@ -81,3 +82,18 @@ def _participants(
         yield name, parse_expression(text, bounds, amount.place)
     if not databases or not value.raw:
         raise value.place.error("must name one database or more: without any nothing is judged")
+
+
+def _keys(
+    section: Table, databases: Mapping[str, Database], fields: Mapping[str, FieldGenerator]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, value in section.entries():
+        if name not in databases:
+            raise value.place.no_such(f"there is no database {shown(name)}", name, databases)
+        items = [value] if isinstance(value.raw, str) else value.filled_array()
+        for item in items:
+            if item.text() not in fields:
+                raise item.place.no_such(
+                    f"there is no field {shown(item.text())}", item.text(), fields
+                )
+        yield name, tuple(item.text() for item in items)

@@ -8,7 +8,7 @@ from dtx.config.place import shown
 from dtx.config.table import Table, Value
 from dtx.core.observation import Shape
 
-OBSERVED = (Shape.EFFECTS, Shape.PENDING)
+OBSERVED = (Shape.EFFECTS, Shape.PENDING, Shape.DECISIONS)
 """The shapes that a database's queries may have; no checker reads others yet."""
 
 

@@ -161,7 +161,8 @@ class Client:
     """What is submitted, and what an answer means.
 
     Statuses in none of `ok`, `fail` and `accepted` are `info`. `participants` maps a database to the net amount
-    that a committed transaction leaves there.
+    that a committed transaction leaves there. `keys` maps a database to the fields whose values say which rows
+    transactions contend for there.
     """
 
     request: Request
@@ -172,6 +173,7 @@ class Client:
     outcome: OutcomeQuery | None
     participants: Mapping[str, Expression]
     fields: Mapping[str, FieldGenerator]
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,9 @@ import msgspec
 
 from dtx.core.moment import Ns
 
+BLOCKED_AFTER_S = 0.5
+"""A branch in doubt for so long holds others up. One that is there for a shorter time may never be seen."""
+
 FieldValue = str | int | float | bool
 
 
@@ -227,6 +230,49 @@ class QuietEvent(Entry, frozen=True, kw_only=True, tag="quiet"):
     remaining: tuple[str, ...] = ()
 
 
+class BranchInDoubt(Entry, frozen=True, kw_only=True, tag="in-doubt"):
+    """A prepared branch was seen to be in doubt for BLOCKED_AFTER_S or longer, at `at_ns` for the first time.
+
+    `gid` is as its server writes it, `name` as people read it. `rows` are those that it changed or locked and that
+    others could wait for, None where the server does not tell.
+    """
+
+    participant: str
+    gid: str
+    name: str
+    since_ns: Ns
+    rows: int | None = None
+
+
+class BranchEnded(Entry, frozen=True, kw_only=True, tag="branch-ended"):
+    """At `at_ns` a branch that was in doubt was no longer there, for the first time."""
+
+    participant: str
+    gid: str
+
+
+class LockWait(Entry, frozen=True, kw_only=True, tag="lock-wait"):
+    """A database transaction waited for rows of branches in doubt, from `since_ns` to `at_ns`, also behind others.
+
+    `session` tells it from others of the participant.
+    """
+
+    participant: str
+    session: str
+    since_ns: Ns
+
+
 HistoryEntry = (
-    Clock | Phase | Invoked | Accepted | Completed | Read | FaultEvent | ProcessEvent | QuietEvent
+    Clock
+    | Phase
+    | Invoked
+    | Accepted
+    | Completed
+    | Read
+    | FaultEvent
+    | ProcessEvent
+    | QuietEvent
+    | BranchInDoubt
+    | BranchEnded
+    | LockWait
 )

@@ -24,6 +24,7 @@ class Shape(StrEnum):
     EFFECTS = "effects"
     PENDING = "pending"
     PREPARED = "prepared"
+    DECISIONS = "decisions"
     MESSAGES = "messages"
     APPLIED = "applied"
     STATE = "state"
@@ -53,11 +54,26 @@ class PendingRow(Row, frozen=True, kw_only=True):
 
 
 class PreparedRow(Row, frozen=True, kw_only=True):
-    """A prepared branch `gid` in doubt; `tx` is None where the gid does not name one."""
+    """A prepared branch in doubt: `gid` as its server writes it, `name` what that reads as, empty if it is the same.
+
+    `tx` is None where the target can't tell it from the name; `verify` may, from the transactions that were submitted.
+    """
 
     gid: str
+    name: str = ""
     tx: str | None = None
     since_ns: Ns | None = None
+
+
+class DecisionRow(Row, frozen=True, kw_only=True):
+    """What a decision log says of transaction, or branch, `subject`: any word of the system's, such as "commit".
+
+    `at_ns` is when it was decided, if the log tells.
+    """
+
+    subject: str
+    decision: str
+    at_ns: Ns | None = None
 
 
 class ResidueRow(Row, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
 """What the harness can ask of a running environment; `targets` implements these, `chaos` and `experiment` use them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from dtx.core.history import HistoryEntry
+from dtx.core.observation import PreparedRow
 
 
 class Stream(StrEnum):
@@ -291,6 +293,44 @@ class RowLocks(Protocol):
 
         Raises:
             ProvisionError: the session is still there, or the database does not answer.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockWaiter:
+    """A session that waits for a lock; `session` is its name while its transaction lasts, `since_ns` on the wall clock."""
+
+    session: str
+    since_ns: int | None = None
+
+
+class BranchLooks(Protocol):
+    """Looks at the prepared branches of one database, over a session that stays open for many of them.
+
+    Every method raises ProvisionError when the server does not answer.
+    """
+
+    def prepared(self) -> Sequence[PreparedRow]:
+        """Return the branches that are there now."""
+
+    def rows(self, gids: Collection[str]) -> Mapping[str, int]:
+        """Return how many rows each of the branches changed or locked, of those that were there before.
+
+        A branch of which the server does not tell is left out.
+        """
+
+    def waiters(self, gids: Collection[str]) -> Sequence[LockWaiter]:
+        """Return the sessions that wait for rows of these branches, also behind one another."""
+
+
+class Branches(Protocol):
+    """The prepared branches of one database."""
+
+    def looking(self) -> AbstractContextManager[BranchLooks]:
+        """Give looks over one session.
+
+        Raises:
+            ProvisionError: the server does not answer.
         """
 
 

@@ -23,6 +23,7 @@ import msgspec
 from dtx.core.errors import RecordError, StorageError
 from dtx.core.history import HistoryEntry
 from dtx.core.observation import (
+    DecisionRow,
     EffectRow,
     InvariantRow,
     OutcomeRow,
@@ -74,6 +75,7 @@ class Observations(msgspec.Struct, frozen=True, kw_only=True):
     effects: tuple[EffectRow, ...] = ()
     pending: tuple[PendingRow, ...] = ()
     prepared: tuple[PreparedRow, ...] = ()
+    decisions: tuple[DecisionRow, ...] = ()
     residue: tuple[ResidueRow, ...] = ()
     invariants: tuple[InvariantRow, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
@@ -91,6 +93,7 @@ _ROW_TYPES: dict[str, type[msgspec.Struct]] = {
     "effects": EffectRow,
     "pending": PendingRow,
     "prepared": PreparedRow,
+    "decisions": DecisionRow,
     "residue": ResidueRow,
     "invariants": InvariantRow,
     "outcomes": OutcomeRow,
@@ -208,6 +211,16 @@ class RunFolder:
                 )
             found[shape] = rows
         return Observations(errors=complete.errors, **found)
+
+    def observed_shapes(self) -> frozenset[str]:
+        """Return the shapes whose rows were read, whether there were any or not; those that its dtx knew.
+
+        Raises:
+            RecordError: damaged or newer.
+        """
+        if not os.path.lexists(self.path / _COMPLETE):
+            return frozenset()
+        return frozenset(self._read(_COMPLETE, _Complete).rows)
 
     def write_verdict(self, verdict: Verdict) -> None:
         """Write verdict.json."""

@@ -143,6 +143,72 @@ class ReaderSummary(msgspec.Struct, frozen=True, kw_only=True):
     high: int = 0
 
 
+class BlockedDatabase(msgspec.Struct, frozen=True, kw_only=True):
+    """Branches in doubt at one database; for the figures see BlockingSummary."""
+
+    participant: str
+    branches: int
+    median_s: float
+    p99_s: float
+    longest_s: float
+    rows: int | None
+    waits: int
+    longest_wait_s: float
+
+
+class KeyAvailability(msgspec.Struct, frozen=True, kw_only=True):
+    """How it went for a group of transactions: of those `submitted`, so many were `ok`, or refused, in time."""
+
+    submitted: int
+    ok: int
+    fail: int
+
+
+class BlockingSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What prepared branches cost that stayed in doubt for `at_least_s` or longer.
+
+    `branches` of so many `transactions`, of which `unresolved` were in doubt to the end, the first and the last of them
+    from `begin_s` to `end_s` after the main phase began. They held at most `rows` at once (None: no server told), for
+    which so many database transactions were seen to wait: `waits`. `causes` are the nodes that were down meanwhile, or the
+    faults that were on, in words -> for how many seconds. `touched` are the transactions that needed a row
+    which a branch in doubt held, `untouched` the others of that time; None where there were none, or the file names no keys.
+    """
+
+    at_least_s: float
+    branches: int
+    transactions: int
+    unresolved: int
+    longest_s: float
+    rows: int | None
+    waits: int
+    longest_wait_s: float
+    begin_s: float
+    end_s: float
+    causes: dict[str, float]
+    databases: tuple[BlockedDatabase, ...]
+    touched: KeyAvailability | None = None
+    untouched: KeyAvailability | None = None
+
+
+class BranchLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A branch in doubt at some moment: `decision` is what the decision log said of it, in words."""
+
+    participant: str
+    gid: str
+    name: str
+    tx: str | None
+    age_s: float
+    rows: int | None
+    decision: str
+
+
+class BranchesAt(msgspec.Struct, frozen=True, kw_only=True):
+    """The branches in doubt `at_s` after the main phase began, by participant, the oldest first."""
+
+    at_s: float
+    branches: tuple[BranchLine, ...] = ()
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Operations by outcome, and how unknown ones were closed from the participants' rows.
 
@@ -176,6 +242,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     converged_after_s: float | None
     omitted: tuple[Omission, ...] = ()
     readers: tuple[ReaderSummary, ...] = ()
+    blocking: BlockingSummary | None = None
     stories: dict[str, tuple[StoryLine, ...]] = {}
     errors: tuple[str, ...] = ()
 

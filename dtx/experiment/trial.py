@@ -30,6 +30,7 @@ from dtx.core.history import (
 )
 from dtx.core.observation import OutcomeRow
 from dtx.core.run_folder import RunFolder
+from dtx.experiment.branches import BranchWatch
 from dtx.experiment.judging import judge_run
 from dtx.experiment.planning import Planned
 from dtx.experiment.quiet import PATIENCE, UNCLAIMED_WITHIN_S, QuietWatch
@@ -119,6 +120,7 @@ class Trial:
                 record,
                 dead_servers=environment.dead_servers,
             ) as nodes,
+            BranchWatch(environment.branches, record),
         ):
             ports = Ports(
                 links=environment.links,

@@ -10,6 +10,7 @@ from rich.text import Text
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import Status, Verdict
 from dtx.report import colours
+from dtx.report.blocking import blocking_lines
 from dtx.report.faults import fault_lines
 from dtx.report.headline import headline, particulars
 from dtx.report.readers import reader_lines
@@ -47,6 +48,7 @@ def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Rendera
     yield _heading("Transactions")
     yield from _counts(verdict)
     yield from reader_lines(plan, verdict)
+    yield from blocking_lines(verdict.blocking)
     if verdict.status is Status.HOLDS:
         yield Text.assemble(("Invariants", colours.HEADING), ", all that are claimed hold")
         yield InvariantsInShort(verdict)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dtx.core.observation import PreparedRow
-from dtx.core.ports import EndedSessions, HeldRows
+from dtx.core.ports import Branches, EndedSessions, HeldRows
 from dtx.targets.runtime import Address, ServerProcess
 
 Answer = tuple[int, list[tuple[Any, ...]]]
@@ -57,6 +57,10 @@ class DatabaseTarget(Protocol):
     @property
     def row_locks(self) -> HeldLocks:
         """Row locks that the harness can hold."""
+
+    @property
+    def branches(self) -> Branches:
+        """Its prepared branches, to look at often."""
 
     def fields(self, address: Address) -> Mapping[str, str]:
         """Return what a reference to it may ask for besides host and port, as seen at `address`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from dtx.config.model import CLIENT, Reference, System
 from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, InternalError, ProvisionError
+from dtx.core.ports import Branches
 from dtx.targets import side_by_side
 from dtx.targets.abilities import DatabaseRowLocks, DatabaseSessions
 from dtx.targets.cache import cache_folder
@@ -60,6 +61,11 @@ class Environment:
         if self._links is None:
             raise InternalError("the environment has not been started")
         return self._links
+
+    @property
+    def branches(self) -> dict[str, Branches]:
+        """The prepared branches of every database."""
+        return {name: target.branches for name, target in self._databases.items()}
 
     @property
     def run_id(self) -> str:

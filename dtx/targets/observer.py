@@ -41,6 +41,7 @@ class Observer:
             for shape, columns, read in (
                 (Shape.EFFECTS, observing.EFFECT_COLUMNS, observing.effect_rows),
                 (Shape.PENDING, observing.PENDING_COLUMNS, observing.pending_rows),
+                (Shape.DECISIONS, observing.DECISION_COLUMNS, observing.decision_rows),
             ):
                 if shape in database.observe:
                     query = database.observe[shape]
@@ -84,6 +85,7 @@ class Observer:
             effects=tuple(row for part in parts for row in part.effects),
             pending=tuple(row for part in parts for row in part.pending),
             prepared=tuple(row for part in parts for row in part.prepared),
+            decisions=tuple(row for part in parts for row in part.decisions),
             residue=tuple(row for part in parts for row in part.residue),
             invariants=tuple(invariants),
             errors=(*(error for part in parts for error in part.errors), *errors),
@@ -95,6 +97,7 @@ class Observer:
             "effects": [],
             "pending": [],
             "prepared": [],
+            "decisions": [],
             "residue": [],
         }
         errors: list[str] = []
@@ -114,6 +117,9 @@ class Observer:
         if Shape.PENDING in observe:
             pending = observe[Shape.PENDING]
             read("pending", lambda: [*observing.pending_rows(target.name, target.query(pending))])
+        if Shape.DECISIONS in observe:
+            log = observe[Shape.DECISIONS]
+            read("decisions", lambda: [*observing.decision_rows(target.name, target.query(log))])
         read("prepared", lambda: [*target.prepared()])
         read("residue", lambda: [*self._residue(target)])
         return Observations(errors=tuple(errors), **found)  # type: ignore[arg-type]

@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from dtx.core.errors import ConfigError
-from dtx.core.observation import Effect, EffectRow, InvariantRow, PendingRow, Side
+from dtx.core.observation import DecisionRow, Effect, EffectRow, InvariantRow, PendingRow, Side
 
 Cells = Sequence[Any]
 
 EFFECT_COLUMNS = ("(tx, step, effect, amount, at)", (4, 5))
 PENDING_COLUMNS = ("(tx, since)", (1, 2))
+DECISION_COLUMNS = ("(tx, decision, at)", (2, 3))
 INVARIANT_COLUMNS = ("(value) or (key, value)", (1, 2))
 """What a query of the shape may have: in words, and how many."""
 
@@ -33,6 +34,23 @@ def pending_rows(database: str, rows: Sequence[Cells]) -> list[PendingRow]:
         since = _time_ns(where, row[1]) if len(row) == 2 else None
         found.append(
             PendingRow(participant=database, tx=_text(where, "tx", row[0]), since_ns=since)
+        )
+    return found
+
+
+def decision_rows(database: str, rows: Sequence[Cells]) -> list[DecisionRow]:
+    """Return rows of shape decisions from (tx, decision) or (tx, decision, at)."""
+    where = f"[databases.{database}.observe] decisions"
+    found = []
+    for row in rows:
+        check_columns(where, len(row), DECISION_COLUMNS)
+        found.append(
+            DecisionRow(
+                participant=database,
+                subject=_text(where, "tx", row[0]),
+                decision=_text(where, "decision", row[1]),
+                at_ns=_time_ns(where, row[2]) if len(row) == 3 else None,
+            )
         )
     return found
 

@@ -12,6 +12,7 @@ from dtx.config.model import System
 from dtx.core.history import HistoryEntry
 from dtx.core.run_folder import SCHEMA, Observations, Plan
 from dtx.core.verdict import CheckResult, Status, Verdict
+from dtx.verify.blocking import measure_blocking
 from dtx.verify.check import Checker, Premise
 from dtx.verify.closure import count_operations
 from dtx.verify.coverage import measure_coverage
@@ -97,6 +98,7 @@ def judge(
             timeline.quiet.waited_s if timeline.quiet and timeline.quiet.is_quiet else None
         ),
         readers=summarise_reads(ledger),
+        blocking=measure_blocking(ledger),
         stories=tell_stories(
             ledger, logs, {f.tx for check in checks for f in check.findings if f.tx is not None}
         ),

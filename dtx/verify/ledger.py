@@ -7,6 +7,7 @@ from dtx.config.model import Client, Contract, Reader, System
 from dtx.core.history import HistoryEntry, Read
 from dtx.core.observation import EffectRow, PendingRow
 from dtx.core.run_folder import Observations, Plan
+from dtx.verify.branches import Blocking, join_branches
 from dtx.verify.effects import StepTally, tally_effects
 from dtx.verify.operations import Operation, join_operations
 from dtx.verify.timeline import Timeline, build_timeline
@@ -26,12 +27,16 @@ class Ledger:
         present: tx -> those of its parties where a step of it stands.
         rows, tallies: effect rows by tx, also of transactions that nobody submitted.
         pending: rows by tx of what a participant still had open at the end.
+        client: what was submitted, and how.
+        blocking: prepared branches that stayed in doubt.
         readers: the reading clients, by name.
         reads: what they recorded, in order.
         has_observations: whether the run came so far that all rows were read.
     """
 
     contract: Contract
+    client: Client
+    blocking: Blocking
     timeline: Timeline
     operations: Mapping[str, Operation]
     malformed: tuple[str, ...]
@@ -87,6 +92,8 @@ def build_ledger(
         present[tx] = shared.setdefault(here, here)
     return Ledger(
         contract=system.contract,
+        client=system.client,
+        blocking=join_branches(history, operations.by_tx),
         timeline=build_timeline(plan.schedule, history),
         operations=operations.by_tx,
         malformed=operations.malformed,

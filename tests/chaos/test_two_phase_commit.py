@@ -1,10 +1,17 @@
 """Two-phase commit under real faults over two vendors; longer campaigns are `dtx matrix` and `dtx selftest`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from dtx.core.events import TrialFinished
+from dtx.core.history import FaultEvent
+from dtx.core.run_folder import RunFolder
 from dtx.core.verdict import Status
+from dtx.experiment.in_doubt import in_doubt_in
+from dtx.experiment.session import Session
+from dtx.experiment.settings import ExperimentSettings
 from dtx.targets.provision import RuntimeName
 from tests.support.runs import open_session, run_one, run_until_landed, settings_for
 
@@ -47,3 +54,70 @@ def test_decision_logged_too_late_is_convicted(tmp_path: Path) -> None:
         verdict = run_until_landed(session, tries).verdict
     assert verdict.violated_checkers == ("atomicity", "conservation", "no-phantom")
     assert verdict.stories
+
+
+def first_landed(session: Session, tries: Sequence[ExperimentSettings]) -> TrialFinished:
+    """Run one seed after another until the fault met live traffic, whatever the verdict."""
+    for one in tries:
+        finished = run_one(session, one)
+        if all(window.has_landed for window in finished.verdict.coverage):
+            return finished
+    pytest.fail("the fault never landed")
+
+
+def test_report_tells_what_a_manager_that_died_between_the_phases_cost(tmp_path: Path) -> None:
+    tries = [
+        settings_for(
+            system="2pc", fault="crash-at:after-prepare-all@tm", seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        finished = first_landed(session, tries)
+    blocking = finished.verdict.blocking
+    assert blocking is not None
+    assert "tm was down" in blocking.causes
+    assert blocking.unresolved == 0
+    # Recovery may abort what it does not know once it has seen it for 3 s, and the manager was down before.
+    assert blocking.longest_s >= 3.0
+    assert blocking.rows
+    assert blocking.touched is not None
+    assert blocking.untouched is not None
+    [crash] = [
+        node
+        for entry in RunFolder(finished.folder).read_history()
+        if isinstance(entry, FaultEvent)
+        for node in entry.nodes
+        if node.is_crash_reached
+    ]
+    worst = in_doubt_in(RunFolder(finished.folder)).worst
+    assert worst is not None
+    left = [line for line in worst.branches if line.tx == crash.tx]
+    assert {line.participant for line in left} == {
+        "inventory-db", "orders-db", "payments-db", "queue-db",
+    }  # fmt: skip
+    assert all(line.decision.startswith(("nothing", "abort")) for line in left)
+
+
+def test_branches_that_nobody_ends_are_told_as_the_catalogues_have_them(tmp_path: Path) -> None:
+    tries = [
+        settings_for(
+            system="2pc", variant="no-recovery", fault="crash-at:after-decision@tm", seed=seed,
+            out=tmp_path, runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        finished = first_landed(session, tries)
+    observations = RunFolder(finished.folder).read_observations()
+    assert observations is not None
+    catalogued = {(row.participant, row.gid) for row in observations.prepared}
+    assert catalogued
+    blocking = finished.verdict.blocking
+    assert blocking is not None
+    assert blocking.unresolved == len(catalogued)
+    end = in_doubt_in(RunFolder(finished.folder)).end
+    assert end is not None
+    assert {(line.participant, line.gid) for line in end.branches} == catalogued
+    assert "commit" in {line.decision for line in end.branches}

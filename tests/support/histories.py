@@ -25,6 +25,8 @@ from dtx.config.model import (
 from dtx.core.history import (
     Accepted,
     Answer,
+    BranchEnded,
+    BranchInDoubt,
     Clock,
     Completed,
     FaultEvent,
@@ -33,6 +35,7 @@ from dtx.core.history import (
     HistoryEntry,
     Invoked,
     LinkEvidence,
+    LockWait,
     NodeEvidence,
     Outcome,
     Phase,
@@ -43,11 +46,13 @@ from dtx.core.history import (
     Read,
 )
 from dtx.core.observation import (
+    DecisionRow,
     Effect,
     EffectRow,
     InvariantRow,
     OutcomeRow,
     PendingRow,
+    PreparedRow,
     ResidueRow,
     Shape,
     Side,
@@ -56,6 +61,7 @@ from dtx.core.run_folder import SCHEMA, Observations, Plan
 from dtx.core.schedule import Layer, Omission, Proof, Schedule, Window
 from dtx.core.verdict import CheckResult, Verdict
 from dtx.verify.judge import judge
+from dtx.verify.ledger import Ledger, build_ledger
 
 MAIN_NS = 5_000_000_000
 WALL_AT_MAIN_NS = 1_700_000_000_000_000_000
@@ -287,6 +293,9 @@ class RunBuilder:
     invariants: list[InvariantRow] = field(default_factory=list)
     outcomes: list[OutcomeRow] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    prepared: list[PreparedRow] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     logs: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     readers: dict[str, Reader] = field(default_factory=dict)
     last_seen: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
@@ -327,7 +336,9 @@ class RunBuilder:
 
     # -- single entries and rows
 
-    def submit(self, tx: str, at_s: float, *, price: int = 40, quantity: int = 3) -> None:
+    def submit(
+        self, tx: str, at_s: float, *, price: int = 40, quantity: int = 3, sku: str = "apple"
+    ) -> None:
         """A client submits; it meant to 10 ms before."""
         self.history.append(
             Invoked(
@@ -335,7 +346,7 @@ class RunBuilder:
                 tx=tx,
                 process=0,
                 intended_ns=mono(at_s - 0.01),
-                value={"sku": "apple", "price": price, "quantity": quantity},
+                value={"sku": sku, "price": price, "quantity": quantity},
             )
         )
 
@@ -460,6 +471,37 @@ class RunBuilder:
             )
         )
 
+    def in_doubt(
+        self,
+        tx: str,
+        participant: str,
+        since_s: float,
+        until_s: float | None,
+        *,
+        rows: int | None = 1,
+    ) -> None:
+        """A branch of the transaction stays in doubt; to the end if `until_s` is None."""
+        gid = f"shop:{tx}:{participant}"
+        self.history.append(
+            BranchInDoubt(
+                at_ns=mono(since_s + 0.5), participant=participant, gid=gid, name=gid,
+                since_ns=mono(since_s), rows=rows,
+            )
+        )  # fmt: skip
+        if until_s is not None:
+            self.history.append(BranchEnded(at_ns=mono(until_s), participant=participant, gid=gid))
+
+    def wait(self, participant: str, session: str, since_s: float, until_s: float) -> None:
+        """A session waits for a branch in doubt."""
+        self.history.append(
+            LockWait(
+                at_ns=mono(until_s),
+                participant=participant,
+                session=session,
+                since_ns=mono(since_s),
+            )
+        )
+
     def process(self, node: str, change: ProcessChange, at_s: float, detail: str = "") -> None:
         """Something happens to a worker or a target."""
         self.history.append(ProcessEvent(at_ns=mono(at_s), node=node, change=change, detail=detail))
@@ -573,15 +615,31 @@ class RunBuilder:
             pending=tuple(self.pending),
             residue=tuple(self.residue),
             invariants=tuple(self.invariants),
+            prepared=tuple(self.prepared),
+            decisions=tuple(self.decisions),
             outcomes=tuple(self.outcomes),
             errors=tuple(self.errors),
+        )
+
+    def system(self) -> System:
+        """Return the system that was run."""
+        system = make_system(self.contract, self.participants, self.readers)
+        return replace(system, client=replace(system.client, keys=self.keys))
+
+    def ledger(self) -> Ledger:
+        """Join what was built."""
+        return build_ledger(
+            make_plan(self.windows, self.omitted),
+            self.system(),
+            self.entries(),
+            self.observations(),
         )
 
     def judge(self) -> Verdict:
         """Judge what was built."""
         return judge(
             make_plan(self.windows, self.omitted),
-            make_system(self.contract, self.participants, self.readers),
+            self.system(),
             self.entries(),
             self.observations(),
             self.logs,

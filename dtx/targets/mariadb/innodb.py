@@ -1,8 +1,10 @@
 """InnoDB's views of its transactions and of who waits for whom, which may not be asked too often."""
 
+import re
+import threading
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from dtx.targets.mariadb.connecting import Connection, rows
 
@@ -10,20 +12,69 @@ REFRESHED_AFTER_S = 0.12
 """InnoDB answers from a copy that it renews only if nobody looked for 0.1 s (trx0i_s.cc, CACHE_MIN_IDLE_TIME): who
 looks more often than that sees the same moment for ever."""
 
+_TRANSACTIONS = "select trx_id, trx_mysql_thread_id from information_schema.innodb_trx"
 
-class PatientQuery:
-    """One query of these views, asked anew at most every REFRESHED_AFTER_S; until then its last answer counts."""
+# For each lock that is waited for, InnoDB names every transaction in front: also those that wait themselves.
+_WAITS = "select requesting_trx_id, blocking_trx_id from information_schema.innodb_lock_waits"
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+_PREPARED = re.compile(
+    r"^---TRANSACTION (\d+), ACTIVE \(PREPARED\)[^\n]*\n(?:[^\n-][^\n]*\n)*?[^\n]*?(\d+) row lock\(s\)",
+    re.MULTILINE,
+)
+"""No view says which transactions are prepared; the monitor's text does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """InnoDB's transactions at one moment: number of each -> session, 0 for none; and (who waits, for whom)."""
+
+    sessions: dict[int, int]
+    waits: frozenset[tuple[int, int]]
+
+    def behind(self, holders: Collection[int]) -> frozenset[int]:
+        """Return the transactions that wait for one of these, also behind one another."""
+        found: set[int] = set()
+        new = set(holders)
+        while new:
+            new = {waiter for waiter, blocker in self.waits if blocker in new} - found
+            found |= new
+        return frozenset(found)
+
+    def held_by(self, session: int) -> frozenset[int]:
+        """Return the transactions of a session: one, or none."""
+        return frozenset(number for number, owner in self.sessions.items() if owner == session)
+
+    def sessions_of(self, transactions: Collection[int]) -> frozenset[int]:
+        """Return the sessions of these transactions."""
+        return frozenset(
+            self.sessions[number] for number in transactions if number in self.sessions
+        )
+
+
+class InnodbViews:
+    """The views of one server, for all who look at them: asked anew at most every REFRESHED_AFTER_S."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._asked_at = float("-inf")
-        self._answer: list[tuple[Any, ...]] = []
+        self._moment = Moment(sessions={}, waits=frozenset())
 
-    def rows(
-        self, connection: Connection, parameters: Sequence[object] = ()
-    ) -> list[tuple[Any, ...]]:
-        """Return the rows as they were, REFRESHED_AFTER_S ago at the most."""
-        if time.monotonic() - self._asked_at >= REFRESHED_AFTER_S:
-            self._answer = rows(connection, self._text, parameters)
-            self._asked_at = time.monotonic()
-        return self._answer
+    def moment(self, connection: Connection) -> Moment:
+        """Return how things were, REFRESHED_AFTER_S ago at the most."""
+        with self._lock:
+            if time.monotonic() - self._asked_at >= REFRESHED_AFTER_S:
+                # The second answer is of the same copy as the first.
+                self._moment = Moment(
+                    sessions={
+                        int(trx): int(of or 0) for trx, of in rows(connection, _TRANSACTIONS)
+                    },
+                    waits=frozenset((int(w), int(b)) for w, b in rows(connection, _WAITS)),
+                )
+                self._asked_at = time.monotonic()
+            return self._moment
+
+
+def prepared_transactions(connection: Connection) -> dict[int, int]:
+    """Return the transactions that are prepared now: number -> how many row locks each holds."""
+    [(_, _, text)] = rows(connection, "show engine innodb status")
+    return {int(number): int(locks) for number, locks in _PREPARED.findall(str(text))}

@@ -10,7 +10,7 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.ports import HeldRows
 from dtx.targets.mariadb.connecting import Connection, OpenSession, code_of, rows
-from dtx.targets.mariadb.innodb import PatientQuery
+from dtx.targets.mariadb.innodb import InnodbViews
 from dtx.targets.mariadb.setup import DATABASE
 
 ATTEMPTS = 5
@@ -18,21 +18,6 @@ ATTEMPTS = 5
 
 MOST_ROWS = 10_000
 RELEASED_WITHIN_S = 2.0
-
-# InnoDB names, for each lock that is waited for, every transaction in front: also those that wait themselves.
-_WAITING = """
-    with recursive waits as (
-        select w.trx_mysql_thread_id as waiter, b.trx_mysql_thread_id as blocker
-        from information_schema.innodb_lock_waits l
-        join information_schema.innodb_trx w on w.trx_id = l.requesting_trx_id
-        join information_schema.innodb_trx b on b.trx_id = l.blocking_trx_id
-    ), behind as (
-        select waiter from waits where blocker = %s
-        union
-        select waits.waiter from waits join behind on waits.blocker = behind.waiter
-    )
-    select waiter from behind
-"""
 
 # Changes for each row that is there: rows that are there for all to update come first, not those that each
 # transaction makes for itself, which nobody else waits for.
@@ -56,11 +41,11 @@ class _Holder:
 class MariaDbRowLocks:
     """Implements `HeldLocks` of one database; `open_session` gives a session of the harness in it."""
 
-    def __init__(self, name: str, open_session: OpenSession) -> None:
+    def __init__(self, name: str, open_session: OpenSession, views: InnodbViews) -> None:
         self._name = name
         self._open_session = open_session
         self._holder: _Holder | None = None
-        self._waiting = PatientQuery(_WAITING)
+        self._views = views
 
     def hold(self, table: str | None) -> HeldRows:
         """Lock up to MOST_ROWS rows of the table with `select for update`, in a session that stays open."""
@@ -81,13 +66,12 @@ class MariaDbRowLocks:
         if self._holder is None:
             return frozenset()
         with self._open_session() as connection:
-            found = self._waiting.rows(connection, [self._holder.number])
-            return frozenset(int(number) for (number,) in found)
+            moment = self._views.moment(connection)
+            return moment.sessions_of(moment.behind(moment.held_by(self._holder.number)))
 
     def release(self) -> None:
         """Close the session, which rolls back, and see that the server has ended it."""
         holder, self._holder = self._holder, None
-        self._waiting = PatientQuery(_WAITING)
         if holder is None:
             return
         holder.stack.close()

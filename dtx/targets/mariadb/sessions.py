@@ -6,7 +6,7 @@ from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import EndedSessions
 from dtx.targets.mariadb.connecting import Connection, OpenSession, rows
-from dtx.targets.mariadb.innodb import PatientQuery
+from dtx.targets.mariadb.innodb import InnodbViews
 from dtx.targets.mariadb.setup import USER
 
 GONE_WITHIN_S = 2.0
@@ -16,16 +16,14 @@ LOOK_EVERY_S = 0.001
 
 _LIVE = "select id, command <> 'Sleep' from information_schema.processlist where user = %s"
 
-_IN_TRANSACTION = "select trx_mysql_thread_id from information_schema.innodb_trx"
-
 
 class MariaDbSessions:
     """Implements `LiveSessions` of one database; `open_session` gives a session of the harness in it."""
 
-    def __init__(self, name: str, open_session: OpenSession) -> None:
+    def __init__(self, name: str, open_session: OpenSession, views: InnodbViews) -> None:
         self._name = name
         self._open_session = open_session
-        self._in_transaction = PatientQuery(_IN_TRANSACTION)
+        self._views = views
 
     def count(self) -> int:
         """Return how many sessions there are now."""
@@ -56,7 +54,7 @@ class MariaDbSessions:
     def _live(self, connection: Connection) -> dict[int, bool]:
         """Return each session, and whether it is in a statement or in a transaction."""
         live = rows(connection, _LIVE, [USER])
-        inside = {number for (number,) in self._in_transaction.rows(connection)} if live else set()
+        inside = set(self._views.moment(connection).sessions.values()) if live else set()
         return {int(number): bool(is_at_work) or number in inside for number, is_at_work in live}
 
 

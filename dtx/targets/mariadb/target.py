@@ -16,7 +16,9 @@ from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.observation import PreparedRow
 from dtx.targets.database import Answer
 from dtx.targets.mariadb import schema as schemas
+from dtx.targets.mariadb.branches import MariaDbBranches
 from dtx.targets.mariadb.connecting import Connection, connect, is_gone, rows, session, words_of
+from dtx.targets.mariadb.innodb import InnodbViews
 from dtx.targets.mariadb.row_locks import MariaDbRowLocks
 from dtx.targets.mariadb.sessions import MariaDbSessions
 from dtx.targets.mariadb.setup import DATABASE, PASSWORD, READER, USER
@@ -34,8 +36,10 @@ class MariaDbTarget:
     def __init__(self, name: str, server: ServerProcess) -> None:
         self.name = name
         self.server = server
-        self.sessions = MariaDbSessions(name, self.session)
-        self.row_locks = MariaDbRowLocks(name, self.session)
+        views = InnodbViews()
+        self.sessions = MariaDbSessions(name, self.session, views)
+        self.row_locks = MariaDbRowLocks(name, self.session, views)
+        self.branches = MariaDbBranches(name, self.session, views)
         self._schema: schemas.Schema = schemas.EMPTY
         self._pristine: frozenset[tuple[str, str]] = frozenset()
 
@@ -128,9 +132,8 @@ class MariaDbTarget:
         Raises:
             ProvisionError: the server does not answer.
         """
-        with self._session(None) as connection:
-            found = rows(connection, "xa recover format='SQL'")
-        return [PreparedRow(participant=self.name, gid=str(xid)) for *_, xid in found]
+        with self.branches.looking() as looks:
+            return looks.prepared()
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Run a system's query as a user who may only read, with a time-out.

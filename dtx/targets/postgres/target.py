@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 from dtx.core.errors import ConfigError, ProvisionError
 from dtx.core.observation import PreparedRow
 from dtx.targets.database import Answer
+from dtx.targets.postgres.branches import PostgresBranches
 from dtx.targets.postgres.connecting import APPLICATION
 from dtx.targets.postgres.row_locks import PostgresRowLocks
 from dtx.targets.postgres.sessions import PostgresSessions
@@ -38,6 +39,7 @@ class PostgresTarget:
         self.server = server
         self.sessions = PostgresSessions(name, self.session)
         self.row_locks = PostgresRowLocks(name, self.session)
+        self.branches = PostgresBranches(name, self.session)
 
     @staticmethod
     def fields(address: Address) -> dict[str, str]:
@@ -144,15 +146,8 @@ class PostgresTarget:
         Raises:
             ProvisionError: the server does not answer.
         """
-        with self._session("postgres") as connection:
-            found = connection.execute(
-                "select gid, extract(epoch from prepared) from pg_prepared_xacts where database = %s order by gid",
-                (DATABASE,),
-            ).fetchall()
-        return [
-            PreparedRow(participant=self.name, gid=gid, since_ns=int(since * 1_000_000) * 1000)
-            for gid, since in found
-        ]
+        with self.branches.looking() as looks:
+            return looks.prepared()
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Run a system's query, one statement, in a read-only transaction with a time-out.

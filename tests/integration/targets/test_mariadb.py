@@ -284,3 +284,52 @@ class TestRowLocks:
     ) -> None:
         with pytest.raises(ConfigError, match="no table named 'acounts'; there is: accounts"):
             target.row_locks.hold("acounts")
+
+
+class TestBranches:
+    def test_rows_and_who_waits_are_those_of_innodb_attached_or_not(
+        self, target: MariaDbTarget
+    ) -> None:
+        owner = connect(target)
+        prepare(owner, "'shop:t000001','pay',7")
+
+        def pay() -> None:
+            with connect(target) as session:
+                run(session, "update accounts set balance = 7 where name = 'ben'")
+
+        payers = [threading.Thread(target=pay) for _ in range(2)]
+        with target.branches.looking() as looks:
+            [row] = looks.prepared()
+            assert (row.participant, row.name) == ("pay-db", "shop:t000001,pay")
+            assert looks.rows([row.gid]) == {row.gid: 1}
+            assert not looks.waiters([row.gid])
+            for payer in payers:
+                payer.start()
+            assert eventually(lambda: len(looks.waiters([row.gid])) == 2)
+            owner.close()
+            assert eventually(lambda: target.sessions.count() == 2)  # the branch is detached
+            assert looks.rows([row.gid]) == {row.gid: 1}
+            assert eventually(lambda: len(looks.waiters([row.gid])) == 2)
+            with target.session() as session:
+                run(session, f"xa rollback {row.gid}")
+            for payer in payers:
+                payer.join(5)
+            assert not looks.prepared()
+            assert eventually(lambda: not looks.waiters([row.gid]))
+
+    def test_rows_are_not_known_where_branches_hold_unequal_numbers(
+        self, target: MariaDbTarget
+    ) -> None:
+        one, two = connect(target), connect(target)
+        prepare(one, "'t000001','',1")
+        run(
+            two,
+            "xa start 't000002','',1",
+            "insert into accounts (name, balance) values ('cleo', 1)",
+            "xa end 't000002','',1",
+            "xa prepare 't000002','',1",
+        )
+        with target.branches.looking() as looks:
+            gids = [row.gid for row in looks.prepared()]
+            assert len(gids) == 2
+            assert looks.rows(gids) == {}

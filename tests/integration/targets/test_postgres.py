@@ -1,5 +1,6 @@
 """A PostgreSQL target on a real server: schema, reset, what is dirty, queries."""
 
+import contextlib
 import datetime
 import socket
 import threading
@@ -450,3 +451,64 @@ def test_server_that_never_answers_is_an_error_that_says_what_was_seen() -> None
         with pytest.raises(ProvisionError, match=r"did not answer within 0.2 s: .*closed"):
             PostgresTarget("pay-db", Mute(listener.getsockname()[1])).wait_ready(0.2)
         listener.shutdown(socket.SHUT_RDWR)
+
+
+class TestBranches:
+    def test_rows_and_who_waits_are_those_of_the_catalogues(self, target: PostgresTarget) -> None:
+        run(
+            target,
+            "begin",
+            "update accounts set balance = balance - 1 where name = 'ann'",
+            "select * from accounts where name = 'ben' for update",
+            "insert into accounts values ('cleo', 1)",
+            "prepare transaction 'shop:t000001:pay'",
+        )
+        run(
+            target,
+            "begin",
+            "insert into accounts values ('dan', 1)",
+            "prepare transaction 'shop:t000002:pay'",
+        )
+
+        def pay() -> None:
+            run(target, "update accounts set balance = 7 where name = 'ann'")
+
+        payers = [threading.Thread(target=pay) for _ in range(2)]
+        with target.branches.looking() as looks:
+            one, two = looks.prepared()
+            assert (one.gid, one.name) == ("shop:t000001:pay", "shop:t000001:pay")
+            assert one.since_ns is not None
+            assert looks.rows([one.gid, two.gid]) == {one.gid: 2, two.gid: 0}
+            assert not looks.waiters([one.gid, two.gid])
+            for payer in payers:
+                payer.start()
+            assert eventually(lambda: len(looks.waiters([one.gid])) == 2)
+            assert not looks.waiters([two.gid])
+            assert all(waiter.since_ns for waiter in looks.waiters([one.gid]))
+            run(target, "rollback prepared 'shop:t000001:pay'")
+            for payer in payers:
+                payer.join(5)
+            assert not looks.waiters([one.gid])
+        run(target, "rollback prepared 'shop:t000002:pay'")
+
+    def test_rows_are_known_after_a_crash_too(self, target: PostgresTarget) -> None:
+        run(target, "begin", "update accounts set balance = 1", "prepare transaction 'left'")
+        target.server.kill()
+        with pytest.raises(ProvisionError, match="pay-db"), target.branches.looking():
+            pass
+        target.server.start()
+        target.wait_ready(30)
+        with target.branches.looking() as looks:
+            assert looks.rows(["left"]) == {"left": 2}
+        run(target, "rollback prepared 'left'")
+
+    def test_ids_of_xa_managers_read_as_text(self, target: PostgresTarget) -> None:
+        with contextlib.closing(connect(target)) as session:
+            session.autocommit = False
+            session.tpc_begin(session.xid(1, "shop:t000001", "pay"))
+            session.execute("update accounts set balance = 1")
+            session.tpc_prepare()
+        with target.branches.looking() as looks:
+            [row] = looks.prepared()
+        assert row.name == "shop:t000001,pay"
+        run(target, f"rollback prepared '{row.gid}'")

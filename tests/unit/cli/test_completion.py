@@ -90,6 +90,7 @@ def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Complete:
         (("run", "saga", "--runtime", "l"), "local"),
         (("run", "saga", "--ke"), "--keep"),
         (("show", "sa"), "saga"),
+        (("show", "latest", "--in"), "--in-doubt"),
         (("list", "ru"), "runs"),
         (("matrix", "saga", "--fault", "lose-re"), "lose-reply"),
         (("selftest", "saga", "--variant", "lost"), "lost-reply-as-failure"),

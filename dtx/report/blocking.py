@@ -1,0 +1,99 @@
+"""What branches in doubt cost: one plain sentence, then figures for each database and for those who came meanwhile."""
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from dtx.core.verdict import BlockingSummary, KeyAvailability
+from dtx.report import colours
+from dtx.report.tables import bare_table
+from dtx.report.wording import clean, count, listed, seconds
+
+
+def blocking_lines(blocking: BlockingSummary | None) -> Iterator[RenderableType]:
+    """Yield the sentence and the tables; nothing if no branch stayed in doubt."""
+    if blocking is None:
+        return
+    yield Text("What blocking cost", style=colours.HEADING)
+    yield Padding(Text(sentence(blocking)), (0, 0, 0, 2))
+    yield _databases(blocking)
+    if blocking.touched or blocking.untouched:
+        yield _keys(blocking)
+
+
+def sentence(blocking: BlockingSummary) -> str:
+    """Return what it cost in one sentence."""
+    causes = [f"{clean(words)} for {seconds(time_s)}" for words, time_s in blocking.causes.items()]
+    parts = [_stayed(blocking)]
+    if blocking.waits:
+        longest = f", up to {seconds(blocking.longest_wait_s)}" if blocking.longest_wait_s else ""
+        parts.append(f"{count(blocking.waits, 'database transaction')} waited for these{longest}")
+    shares = [*_shares(blocking)]
+    if shares:
+        parts.append(f"meanwhile {' and '.join(shares)} were done in time")
+    if blocking.unresolved:
+        parts.append(f"{blocking.unresolved:,} were in doubt to the end")
+    text = "; ".join(parts)
+    return f"{listed(causes)}: {text}." if causes else f"{text[0].upper()}{text[1:]}."
+
+
+def _stayed(blocking: BlockingSummary) -> str:
+    branches = "1 branch" if blocking.branches == 1 else f"{blocking.branches:,} branches"
+    held = "" if blocking.rows is None else f" and held {count(blocking.rows, 'row')}"
+    return (
+        f"{branches} of {count(blocking.transactions, 'transaction')} stayed in doubt "
+        f"for up to {seconds(blocking.longest_s)}{held}"
+    )
+
+
+def _shares(blocking: BlockingSummary) -> Iterator[str]:
+    if blocking.untouched:
+        yield f"{_percent(blocking.untouched)} of the transactions whose rows were free"
+    if blocking.touched:
+        yield f"{_percent(blocking.touched)} of those that needed a held one"
+
+
+def _databases(blocking: BlockingSummary) -> Table:
+    table = bare_table(
+        "in doubt at", "branches", "median", "p99", "longest", "rows", "waited", "longest",
+        right=(1, 2, 3, 4, 5, 6, 7),
+    )  # fmt: skip
+    for each in blocking.databases:
+        times = (each.median_s, each.p99_s, each.longest_s)
+        table.add_row(
+            f"  {clean(each.participant)}",
+            f"{each.branches:,}",
+            *(seconds(time_s) for time_s in times),
+            "not known" if each.rows is None else f"{each.rows:,}",
+            f"{each.waits:,}",
+            seconds(each.longest_wait_s) if each.waits else "",
+        )
+    return table
+
+
+def _keys(blocking: BlockingSummary) -> Table:
+    table = bare_table(
+        "others meanwhile", "submitted", "ok", "share", "refused", "late or unknown", right=(1, 2, 3, 4, 5)
+    )  # fmt: skip
+    for whose, group in (
+        ("rows were free", blocking.untouched),
+        ("a row was held", blocking.touched),
+    ):
+        if group is not None:
+            rest = group.submitted - group.ok - group.fail
+            table.add_row(
+                f"  {whose}",
+                f"{group.submitted:,}",
+                f"{group.ok:,}",
+                _percent(group),
+                f"{group.fail:,}",
+                f"{rest:,}",
+            )
+    return table
+
+
+def _percent(group: KeyAvailability) -> str:
+    return f"{100 * group.ok / group.submitted:.0f} %"
