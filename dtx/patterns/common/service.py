@@ -1,21 +1,27 @@
-"""A worker as an HTTP service: serves when its database does, answers 503 when it does not, ends quickly."""
+"""A worker as an HTTP service: serves when its database does, answers 503 when it does not, ends quickly.
+
+What nobody waits for any more is not begun (presence.py).
+"""
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import msgspec
 import psycopg
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.narration import start_narration, tell
+from dtx.patterns.common.presence import PresenceProtocol, is_abandoned
 
 T = TypeVar("T")
 
@@ -49,10 +55,12 @@ def serve(
     routes: Sequence[Route],
     *companions: AbstractAsyncContextManager[object],
     is_ready: Callable[[], bool] = lambda: True,
+    drops_abandoned: bool = True,
 ) -> None:
     """Listen on 127.0.0.1:$PORT until SIGTERM, with the companions running beside.
 
     `/healthz` answers 200 when a request could be served now: the database answers, and it `is_ready`.
+    `drops_abandoned`: a request whose sender has gone before it could be begun is told and dropped.
     """
 
     @asynccontextmanager
@@ -71,10 +79,12 @@ def serve(
 
     application = Starlette(
         routes=[Route("/healthz", healthz), *routes],
+        middleware=[Middleware(_DropAbandoned)] if drops_abandoned else [],
         lifespan=lifespan,
         exception_handlers={
             psycopg.Error: _outcome_unknown,
             msgspec.MsgspecError: _not_understood,
+            ClientDisconnect: _gone,
         },
     )
     start_narration()
@@ -82,7 +92,7 @@ def serve(
         application,
         host="127.0.0.1",
         port=int(os.environ["PORT"]),
-        http="httptools",
+        http=PresenceProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -93,16 +103,39 @@ def serve(
     )
 
 
-async def _outcome_unknown(request: Request, error: Exception) -> Response:
-    """Answer for a database that could not be used, or whose COMMIT may or may not have happened.
+class _DropAbandoned:
+    """Middleware in front of everything: the wait for a connection to the database is behind it."""
 
-    It is told, so that no request vanishes from the story of its transaction.
-    """
-    if request.method == "POST":
-        asked = request.url.path.removeprefix("/")
-        if (tx := (await body_of(request, _About)).tx) is not None:
-            tell(tx, f"{asked} answered 503: {type(error).__name__}")
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_abandoned(scope):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        with suppress(ClientDisconnect, msgspec.MsgspecError):  # then nothing to tell of
+            await _tell_of(request, "dropped: whoever asked has gone")
+        response = await _gone(request, ClientDisconnect())
+        await response(scope, receive, send)
+
+
+async def _tell_of(request: Request, what: str) -> None:
+    """Tell what became of a request, so that none vanishes from the story of its transaction."""
+    if request.method == "POST" and (tx := (await body_of(request, _About)).tx) is not None:
+        tell(tx, f"{request.url.path.removeprefix('/')} {what}")
+
+
+async def _outcome_unknown(request: Request, error: Exception) -> Response:
+    """Answer for a database that could not be used, or whose COMMIT may or may not have happened."""
+    await _tell_of(request, f"answered 503: {type(error).__name__}")
     return json_response(503, {"error": f"{type(error).__name__}: {error}".strip()})
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Answer for whoever can't read it; a sender that can must not take it for an outcome."""
+    del request, error
+    return json_response(503, {"error": "the sender has gone"})
 
 
 async def _not_understood(request: Request, error: Exception) -> Response:

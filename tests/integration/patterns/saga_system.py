@@ -96,6 +96,16 @@ class RunningWorker:
     def wait_ready(self) -> None:
         until(lambda: get(f"{self.url}/healthz")[0] == 200, 15, f"{self.name}: {self.lines[-5:]}")
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def state(self) -> str:
+        """The kernel's letter for it: R, S, T (stopped), ..."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
