@@ -32,6 +32,15 @@ from dtx.patterns.saga.saga_log import Saga
 ANSWER_WITHIN_S = 2.0
 """A client waits so long for the end of its saga; then it is told to ask later."""
 
+MOVES_AT_ONCE = 16
+"""So many sagas are moved in the log at the same time; the others wait in line, where waiting costs nothing.
+
+A runner never gives up, so it need not stand in the queue in front of the database, which is bounded and has a time-out
+because clients do. Hundreds of runners there (a participant stood still, and now all sagas go on) would keep it full,
+time out and come again, a thousand times in vain. As many as the database has connections: a client finds no more
+than these before it.
+"""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -74,6 +83,7 @@ class Coordinator(Runners[Saga[D]], Generic[D]):
         self._log = log
         self._asker = asker
         self._backoff = backoff or Backoff()
+        self._line = asyncio.Semaphore(MOVES_AT_ONCE)
 
     async def place(self, data: D, *, answer_within_s: float = ANSWER_WITHIN_S) -> Saga[D]:
         """Start a saga, or join the one that this `tx` has; return it as it is when its client is answered.
@@ -128,7 +138,8 @@ class Coordinator(Runners[Saga[D]], Generic[D]):
         attempt = 1
         while True:
             try:
-                return await self._log.move(saga, new, why) or await self._committed(saga.tx)
+                async with self._line:
+                    return await self._log.move(saga, new, why) or await self._committed(saga.tx)
             except psycopg.Error as error:
                 tell(saga.tx, f"{new} not logged, attempt {attempt}: {type(error).__name__}")
             await asyncio.sleep(self._backoff.pause_s(attempt))

@@ -15,7 +15,7 @@ from dtx.patterns.saga.saga_log import SagaLog
 
 
 def own_database() -> Database:
-    """Return the orders database; most that wait for it are runners of sagas, which don't give up."""
+    """Return the orders database; as many clients may wait for it as it can serve in the second that each waits."""
     return Database(os.environ["DATABASE_URL"], waiting=400)
 
 

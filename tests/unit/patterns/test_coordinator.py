@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from dtx.config.loader import load_system
@@ -16,7 +17,7 @@ from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.barrier import Answer
 from dtx.patterns.common.recovery import Recovery
 from dtx.patterns.saga import saga_log as saga_log_module
-from dtx.patterns.saga.coordinator import Coordinator
+from dtx.patterns.saga.coordinator import MOVES_AT_ONCE, Coordinator
 from dtx.patterns.saga.credit_orders import CREDIT_SAGA, CreditOrder
 from dtx.patterns.saga.definition import STARTED, SagaData, SagaDefinition, State
 from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
@@ -160,6 +161,36 @@ def test_runner_that_lost_the_race_goes_on_from_what_is_committed() -> None:
 
 
 # ---------------------------------------------------------------- placing and recovering
+
+
+def test_many_sagas_stand_in_line_to_be_moved_and_none_gives_up() -> None:
+    class CrowdedLog(TableLog[Order]):
+        """Takes 0.1 s for a move, and counts how many are under way."""
+
+        inside = 0
+        most = 0
+
+        async def move(self, saga: Saga[Order], new: State, why: str) -> Saga[Order] | None:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            try:
+                await asyncio.sleep(0.1)
+                return await super().move(saga, new, why)
+            finally:
+                self.inside -= 1
+
+    log = CrowdedLog(ORDER_SAGA)
+    coordinator = a_coordinator(log, ScriptedParticipants(debit=[Answer.REFUSED]))
+
+    async def main() -> set[State]:
+        sagas = [
+            Saga(data=msgspec.structs.replace(ORDER, tx=f"t{n}"), state=STARTED) for n in range(200)
+        ]
+        log.sagas = {saga.tx: saga for saga in sagas}
+        return {saga.state for saga in await asyncio.gather(*map(coordinator.run, sagas))}
+
+    assert run_instantly(main()) == {"REJECTED"}
+    assert log.most == MOVES_AT_ONCE
 
 
 def test_order_placed_many_times_at_once_has_one_runner() -> None:

@@ -19,7 +19,9 @@ def main() -> None:
     mailbox = Mailbox(participants(remote))
     coordinator = Coordinator(ORDER_SAGA, SagaLog(ORDER_SAGA, database), Asker(mailbox))
     face = [mailbox.route, *routes(ORDER_SAGA, coordinator, database)]
-    serve(database, face, remote, coordinator, Recovery(coordinator))
+    # A reply is a message: it counts although its sender does not wait to see it taken.
+    parts = (remote, coordinator, Recovery(coordinator))
+    serve(database, face, *parts, drops_abandoned=False)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ def main() -> None:
     database = Database(os.environ["DATABASE_URL"])
     remote = Remote()
     replier = Replier(remote)
-    serve(database, replier.routes(routes(Payments(Barrier(database)))), remote)
+    commands = replier.routes(routes(Payments(Barrier(database))))
+    serve(database, commands, remote, drops_abandoned=False)  # messages, whoever sent them
 
 
 if __name__ == "__main__":
