@@ -1,4 +1,4 @@
-"""Vacuity: a fault that did not land, or a run in which nothing committed, proves nothing.
+"""Vacuity: a fault that did not land, or a run in whose main phase nothing committed, proves nothing.
 
 Never convicts: it makes the verdict unknown, with the reason and a hint.
 """
@@ -13,11 +13,11 @@ from dtx.verify.ledger import Ledger
 from dtx.verify.words import listed
 
 NAME: Final = "vacuity"
-CLAIM: Final = "every fault met live traffic, and at least one transaction committed"
+CLAIM: Final = "every fault met live traffic, and at least one transaction of the main phase committed"
 
 
 def judge(ledger: Ledger) -> Judgement:
-    """Say which faults did not land, and whether anything committed at all."""
+    """Say which faults did not land, and whether anything that the main phase submitted committed."""
     reasons = [
         f"fault {window.plan.index + 1} ({window.plan.name}) did not land: {landing.reason}"
         for window in ledger.timeline.windows
@@ -29,9 +29,12 @@ def judge(ledger: Ledger) -> Judgement:
             f"no fault came: {listed(o.fault for o in omitted)} had a chance, and this seed drew none; "
             "take another --seed, or a higher p="
         )
-    if not any(_is_committed(ledger, tx) for tx in ledger.operations):
+    # What committed in the warm-up shows that the system works, not that it was tried.
+    main_ns = ledger.timeline.main_ns
+    submitted = [tx for tx, each in ledger.operations.items() if each.invoked_ns >= main_ns]
+    if not any(_is_committed(ledger, tx) for tx in submitted):
         reasons.append(
-            "no transaction committed; look at the client's answers and the workers' logs, "
+            "no transaction of the main phase committed; look at the client's answers and the workers' logs, "
             "then try --fault none"
         )
     return Judgement(judged=len(ledger.timeline.windows), undecided="; ".join(reasons))

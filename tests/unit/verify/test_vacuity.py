@@ -206,11 +206,20 @@ def test_run_without_commits_proves_nothing() -> None:
     run.lose("t0002", 2.0)
     verdict = run.judge()
     assert verdict.status is Status.UNKNOWN
-    assert "no transaction committed" in verdict.reasons[0]
+    assert "no transaction of the main phase committed" in verdict.reasons[0]
 
 
 def test_empty_run_proves_nothing() -> None:
     assert RunBuilder().judge().status is Status.UNKNOWN
+
+
+def test_what_the_warm_up_committed_is_not_enough() -> None:
+    run = RunBuilder()
+    run.commit("t0001", at_s=-1.0)
+    run.refuse("t0002")
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "no transaction of the main phase committed" in verdict.reasons[0]
 
 
 def test_unknown_one_closed_as_committed_is_enough() -> None:
