@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from dtx.core.deadline import Deadline, poll_until
-from tests.support.leftovers import docker_things, processes_of, what_is_left
+from tests.support.leftovers import OwnRuns, processes_of
 from tests.support.terminal import Terminal
 
 DTX = (sys.executable, "-m", "dtx")
@@ -38,10 +38,8 @@ def up(place: Path, runtime: str) -> dict[str, Any]:
     return held
 
 
-def is_gone(place: Path, before: set[str]) -> bool:
-    return poll_until(
-        lambda: not what_is_left(place, before, set()), Deadline.after(GONE_WITHIN_S), every_s=0.1
-    )
+def is_gone(own: OwnRuns) -> bool:
+    return poll_until(lambda: not own.left(), Deadline.after(GONE_WITHIN_S), every_s=0.1)
 
 
 def submit(held: dict[str, Any]) -> int:
@@ -58,8 +56,9 @@ def submit(held: dict[str, Any]) -> int:
 def test_what_is_up_can_be_used_is_left_alone_by_clean_and_is_gone_after_down(
     runtime: str, place: Path
 ) -> None:
-    before = docker_things()
+    own = OwnRuns(place)
     held = up(place, runtime)
+    assert held["id"] in own.look()
     try:
         assert submit(held) in (201, 202)
         with psycopg.connect(held["databases"]["orders-db"]) as connection:
@@ -74,16 +73,17 @@ def test_what_is_up_can_be_used_is_left_alone_by_clean_and_is_gone_after_down(
         done = dtx(place, "down")
     assert done.returncode == 0, done.stderr
     assert held["id"] in done.stdout
-    assert not what_is_left(place, before, set())
+    assert not own.left()
     assert "nothing is held" in dtx(place, "down").stdout
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_killed_holder_leaves_nothing(runtime: str, place: Path) -> None:
-    before = docker_things()
+    own = OwnRuns(place)
     held = up(place, runtime)
+    assert held["id"] in own.look()
     os.kill(held["pid"], signal.SIGKILL)
-    assert is_gone(place, before), what_is_left(place, before, set())
+    assert is_gone(own), own.left()
     assert dtx(place, "down", held["id"]).returncode == 2
 
 
@@ -92,7 +92,7 @@ def test_a_killed_holder_leaves_nothing(runtime: str, place: Path) -> None:
 def test_a_command_killed_before_it_is_up_leaves_nothing(
     words: tuple[str, ...], place: Path
 ) -> None:
-    before = docker_things()
+    own = OwnRuns(place)
     command = subprocess.Popen(
         [*DTX, *words, "--runtime", "local"], cwd=place,
         env=os.environ | {"TMPDIR": str(place / "tmp")},
@@ -102,14 +102,15 @@ def test_a_command_killed_before_it_is_up_leaves_nothing(
         # The command, the holder, its reaper, and the first servers.
         assert poll_until(lambda: len(processes_of(place)) > 5, Deadline.after(60))
     finally:
+        own.look()
         command.kill()
         command.wait()
-    assert is_gone(place, before), what_is_left(place, before, set())
+    assert is_gone(own), own.left()
 
 
 @pytest.mark.local
 def test_ctrl_c_while_it_comes_up_ends_with_130_and_leaves_nothing(place: Path) -> None:
-    before = docker_things()
+    own = OwnRuns(place)
     with Terminal(
         [*DTX, "up", "saga", "--runtime", "local"], cwd=place,
         env={"TMPDIR": str(place / "tmp")}, python=sys.executable,
@@ -117,21 +118,23 @@ def test_ctrl_c_while_it_comes_up_ends_with_130_and_leaves_nothing(place: Path) 
         assert terminal.read_until(
             lambda: "starting" in terminal.text and len(processes_of(place)) > 5, Deadline.after(60)
         )
+        own.look()
         terminal.type("\x03")
         assert terminal.finish(Deadline.after(60)) == 130
         assert "starting" not in terminal.text
-    assert not what_is_left(place, before, set())
+    assert not own.left()
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_kept_run_has_its_verdict_and_stays_up(runtime: str, place: Path) -> None:
-    before = docker_things()
+    own = OwnRuns(place)
     done = dtx(
         place, "run", "saga", "--fault", "kill@payments", "--seed", "3", "--duration", "3",
         "--runtime", runtime, "--keep", "--json",
     )  # fmt: skip
     document = msgspec.json.decode(done.stdout)
     held = document["held"]
+    assert held["id"] in own.look()
     try:
         assert document["exit_code"] == done.returncode == 0, done.stderr
         with psycopg.connect(held["databases"]["payments-db"]) as connection:
@@ -143,7 +146,7 @@ def test_a_kept_run_has_its_verdict_and_stays_up(runtime: str, place: Path) -> N
         assert run["held"] == held["id"]
     finally:
         dtx(place, "down", "--all")
-    assert not what_is_left(place, before, set())
+    assert not own.left()
 
 
 @pytest.mark.local

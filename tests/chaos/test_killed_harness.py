@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dtx.core.deadline import Deadline, poll_until
-from tests.support.leftovers import docker_things, ports_of, what_is_left
+from tests.support.leftovers import OwnRuns
 
 KILLS = int(os.environ.get("DTX_KILLS", "3"))
 GONE_WITHIN_S = 5.0
@@ -31,8 +31,7 @@ def test_killed_harness_leaves_nothing_and_its_folder_can_be_judged(
     runtime: str, number: int, place: Path
 ) -> None:
     moment_s = random.Random(f"{runtime}-{number}").uniform(0.2, LATEST_KILL_S)
-    before = docker_things()
-    ports: set[int] = set()
+    own = OwnRuns(place)
     harness = subprocess.Popen(
         [
             sys.executable, "-m", "dtx", "run", "saga", "--fault", "kill@payments",
@@ -46,15 +45,14 @@ def test_killed_harness_leaves_nothing_and_its_folder_can_be_judged(
     try:
         time.sleep(moment_s)
         assert harness.poll() is None, "killed too late to prove anything"
-        ports = ports_of(place, docker_things() - before)
+        own.look()
     finally:
         harness.send_signal(signal.SIGKILL)
+        own.look()  # a run that came while we looked
         harness.wait()
 
-    gone = poll_until(
-        lambda: not what_is_left(place, before, ports), Deadline.after(GONE_WITHIN_S), every_s=0.1
-    )
-    assert gone, f"killed after {moment_s:.2f} s: {what_is_left(place, before, ports)}"
+    gone = poll_until(lambda: not own.left(), Deadline.after(GONE_WITHIN_S), every_s=0.1)
+    assert gone, f"killed after {moment_s:.2f} s: {own.left()}"
 
     for folder in (place / "runs").glob("2*"):
         done = subprocess.run(

@@ -6,32 +6,64 @@ import subprocess
 from pathlib import Path
 
 from dtx.targets import process_tree
+from dtx.targets.provision import FOLDER_PREFIX
+from dtx.targets.runtime import RUN_LABEL
 
 
-def docker_things() -> set[str]:
-    """Return the engine's containers and networks of runs, and all of its volumes."""
-    found: set[str] = set()
-    for kind in (["ps", "-aq"], ["network", "ls", "-q"], ["volume", "ls", "-q"]):
-        filters = [] if kind[0] == "volume" else ["--filter", "label=dtx.run"]
-        with contextlib.suppress(OSError):
-            found |= {f"{kind[0]} {line}" for line in _docker(*kind, *filters).split()}
-    return found
+class OwnRuns:
+    """The runs whose temporary folder is `place`/tmp, and what of theirs was seen: others use the same engine.
+
+    A run is known by its private folder, which goes with it: so `look` while it is there.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._ids: set[str] = set()
+        self._volumes: set[str] = set()
+        self._ports: set[int] = set()
+
+    def look(self) -> set[str]:
+        """Remember the runs that are there now, their volumes and their ports; return the ids of all seen so far."""
+        folders = (self._place / "tmp").glob(f"{FOLDER_PREFIX}*")
+        self._ids |= {folder.name.removeprefix(FOLDER_PREFIX) for folder in folders}
+        self._ports |= _ports_of_processes(processes_of(self._place))
+        for container in self._labelled("ps", "-a"):
+            # An image's own volumes have no label: they are known by the container that they are made for.
+            names = "{{range .Mounts}}{{.Name}} {{end}}"
+            self._volumes |= set(_docker("inspect", "--format", names, container).split())
+            lines = _docker("port", container).split()
+            self._ports |= {int(line.rpartition(":")[2]) for line in lines if ":" in line}
+        return self._ids
+
+    def left(self) -> list[str]:
+        """Return in words what is still there."""
+        return [
+            *left_of_local_run(self._place),
+            *(f"container {each}" for each in sorted(self._labelled("ps", "-a"))),
+            *(f"network {each}" for each in sorted(self._labelled("network", "ls"))),
+            *(f"volume {each}" for each in sorted(self._volumes_there())),
+            *(f"port {port}" for port in self._ports & set(_listening().values())),
+        ]
+
+    def _labelled(self, *kind: str) -> set[str]:
+        filters = (f"label={RUN_LABEL}={run}" for run in self._ids)
+        return {line for each in filters for line in _docker(*kind, "-q", "--filter", each).split()}
+
+    def _volumes_there(self) -> set[str]:
+        return (
+            self._volumes & set(_docker("volume", "ls", "-q").split()) if self._volumes else set()
+        )
 
 
-def ports_of(place: Path, containers: set[str]) -> set[int]:
-    """Return the ports on which this run's processes and containers listen now."""
+def _ports_of_processes(pids: set[int]) -> set[int]:
     inodes = _listening()
     found: set[int] = set()
-    for pid in processes_of(place):
+    for pid in pids:
         with contextlib.suppress(OSError):
             for file in Path(f"/proc/{pid}/fd").iterdir():
                 with contextlib.suppress(OSError):
                     inode = str(file.readlink()).removeprefix("socket:[").removesuffix("]")
                     found |= {inodes[inode]} if inode in inodes else set()
-    for container in containers:
-        if container.startswith("ps "):
-            lines = _docker("port", container.removeprefix("ps ")).split()
-            found |= {int(line.rpartition(":")[2]) for line in lines if ":" in line}
     return found
 
 
@@ -46,14 +78,6 @@ def left_of_local_run(place: Path) -> list[str]:
         *(f"process {pid}: {command_of(pid)}" for pid in processes_of(place)),
         *(f"folder {path}" for path in (place / "tmp").iterdir()),
     ]
-
-
-def what_is_left(place: Path, before: set[str], ports: set[int]) -> list[str]:
-    """Return in words what is still there."""
-    left = left_of_local_run(place)
-    left += sorted(docker_things() - before)
-    left += [f"port {port}" for port in ports & set(_listening().values())]
-    return left
 
 
 def _listening() -> dict[str, int]:
@@ -72,4 +96,8 @@ def command_of(pid: int) -> str:
 def _docker(*words: str) -> str:
     if os.environ.get("DOCKER_HOST", "").startswith("unix:///nonexistent"):
         return ""
-    return subprocess.run(["docker", *words], capture_output=True, text=True, check=False).stdout
+    with contextlib.suppress(OSError):
+        return subprocess.run(
+            ["docker", *words], capture_output=True, text=True, check=False
+        ).stdout
+    return ""
