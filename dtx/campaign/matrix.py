@@ -48,7 +48,7 @@ def run_matrix(settings: MatrixSettings) -> Generator[CampaignEvent, None, None]
         DtxError: a system or fault is wrong (found before anything starts), or the runtime can't be used.
     """
     cells, skipped = matrix_cells(settings)
-    yield CampaignStarted(cells=cells)
+    yield CampaignStarted(cells=cells, skipped=skipped)
     results: list[CellResult] = []
     for event in run_cells(cells, settings.campaign):
         yield event
@@ -59,6 +59,17 @@ def run_matrix(settings: MatrixSettings) -> Generator[CampaignEvent, None, None]
         results=tuple(results),
         exit_code=worst(r.exit_code for r in results) if results else ExitCode.UNKNOWN,
         skipped=skipped,
+    )
+
+
+def interrupted_matrix(begun: CampaignStarted, results: Sequence[CellResult]) -> MatrixFinished:
+    """Return the matrix of the cells that had ended."""
+    return MatrixFinished(
+        rows=matrix_rows(results),
+        results=tuple(results),
+        exit_code=ExitCode.INTERRUPTED,
+        skipped=begun.skipped,
+        is_interrupted=True,
     )
 
 

@@ -85,6 +85,19 @@ def run_selftest(settings: SelftestSettings) -> Generator[CampaignEvent, None, N
     )
 
 
+def interrupted_selftest(
+    settings: SelftestSettings, results: Sequence[CellResult]
+) -> SelftestFinished:
+    """Return the rows of the cells that had ended."""
+    rows = (selftest_row(one, results) for one in _expectations(settings))
+    return SelftestFinished(
+        rows=tuple(row for row in rows if row.cells),
+        results=tuple(results),
+        exit_code=ExitCode.INTERRUPTED,
+        is_interrupted=True,
+    )
+
+
 def expected_cells(settings: SelftestSettings) -> tuple[Cell, ...]:
     """Return all cells, those of one subject together.
 

@@ -11,18 +11,21 @@ from dtx.core.campaign import (
     CampaignEvent,
     CampaignStarted,
     CellFinished,
+    CellResult,
     CellStarted,
     MatrixFinished,
     SelftestFinished,
 )
 from dtx.core.errors import InternalError
+from dtx.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Sequence
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from dtx.campaign.cells import CampaignSettings
+    from dtx.cli.invocation import Invocation
     from dtx.report.campaign_progress import CampaignReporter
 
     Campaign = Generator[CampaignEvent, None, None]
@@ -43,24 +46,43 @@ def campaign_settings(
 
 
 def follow(
-    events: "Campaign", last: type[Finished], console: "Console", *, is_quiet: bool
+    events: "Campaign",
+    last: type[Finished],
+    cut_short: "Callable[[CampaignStarted, Sequence[CellResult]], Finished]",
+    console: "Console",
+    *,
+    is_quiet: bool,
 ) -> Finished:
-    """Show every cell as it comes, and return the campaign's last event.
+    """Show every cell as it comes, and return the campaign's last event; when interrupted, what had ended by then.
 
     Raises:
         DtxError: a system or fault is wrong, or the runtime can't be used.
+        KeyboardInterrupt: interrupted before any cell had ended.
     """
+    begun: CampaignStarted | None = None
+    results: list[CellResult] = []
     finished: Finished | None = None
-    with (
-        _reporter(console, is_quiet=is_quiet) as progress,
-        shown() if progress.shows_interrupts else contextlib.nullcontext(),
-        contextlib.closing(events) as running,
-    ):
-        for event in running:
-            if isinstance(event, CampaignStarted | CellStarted | CellFinished):
-                progress.see(event)
-            elif isinstance(event, last):
-                finished = event
+    try:
+        with (
+            _reporter(console, is_quiet=is_quiet) as progress,
+            shown() if progress.shows_interrupts else contextlib.nullcontext(),
+            contextlib.closing(events) as running,
+        ):
+            for event in running:
+                # Noted before it is shown: what a user has seen end is in the result.
+                if isinstance(event, CampaignStarted):
+                    begun = event
+                elif isinstance(event, CellFinished):
+                    results.append(event.result)
+                elif isinstance(event, last):
+                    finished = event
+                if isinstance(event, CampaignStarted | CellStarted | CellFinished):
+                    progress.see(event)
+    except KeyboardInterrupt:
+        # Everything is cleaned up by now, and further signals are not heeded.
+        if begun is None or not results:
+            raise
+        return cut_short(begun, results)
     if finished is None:
         raise InternalError("the campaign ended without a result")
     return finished
@@ -83,6 +105,13 @@ def _reporter(console: "Console", *, is_quiet: bool) -> "CampaignReporter":
     )
 
 
-def plain(value: object) -> object:
-    """Return a struct as JSON values."""
-    return msgspec.to_builtins(value)
+def answer(
+    invocation: "Invocation", finished: Finished, table: "Callable[[Finished], RenderableType]"
+) -> ExitCode:
+    """Print what came of the campaign, and return its exit code."""
+    if invocation.is_json:
+        invocation.output.document(msgspec.to_builtins(finished))
+        invocation.is_answered = True
+    else:
+        invocation.output.result.print(table(finished))
+    return finished.exit_code

@@ -25,11 +25,13 @@ class Invocation:
     Attributes:
         is_debug: whether errors come with their traceback.
         is_json: whether stdout must hold one JSON document, come what may.
+        is_answered: whether that document is printed already.
         folder: the run folder, once there is one: where a traceback is kept.
     """
 
     is_debug: bool = False
     is_json: bool = False
+    is_answered: bool = False
     folder: Path | None = None
 
     @cached_property

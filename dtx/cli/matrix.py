@@ -54,13 +54,14 @@ def matrix(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> ExitCode:
     """Run systems x faults x seeds; the exit code is the worst of all runs."""
-    from dtx.campaign.matrix import MatrixSettings, run_matrix  # noqa: PLC0415 (heavy)
-    from dtx.cli.campaign_options import campaign_settings, follow, plain  # noqa: PLC0415
+    from dtx.campaign.matrix import MatrixSettings, interrupted_matrix, run_matrix  # noqa: PLC0415 (heavy)
+    from dtx.cli.campaign_options import answer, campaign_settings, follow  # noqa: PLC0415
     from dtx.config.find import builtin_systems  # noqa: PLC0415
     from dtx.core.campaign import MatrixFinished  # noqa: PLC0415
     from dtx.report.campaign import matrix_table  # noqa: PLC0415 (rich)
 
-    output = invocation_of(context).output
+    invocation = invocation_of(context)
+    invocation.is_json = json
     settings = MatrixSettings(
         systems=tuple(systems or builtin_systems()),
         workloads=tuple(workload or (None,)),
@@ -72,9 +73,11 @@ def matrix(
             rate=rate, duration=duration, runtime=runtime, out=out, fresh=fresh
         ),
     )
-    finished = follow(run_matrix(settings), MatrixFinished, output.progress, is_quiet=quiet)
-    if json:
-        output.document(plain(finished))
-    else:
-        output.result.print(matrix_table(finished))
-    return finished.exit_code
+    finished = follow(
+        run_matrix(settings),
+        MatrixFinished,
+        interrupted_matrix,
+        invocation.output.progress,
+        is_quiet=quiet,
+    )
+    return answer(invocation, finished, matrix_table)

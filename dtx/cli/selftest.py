@@ -51,13 +51,14 @@ def selftest(
 
     Exit code 1 if a variant was missed or a reference accused.
     """
-    from dtx.campaign.selftest import SelftestSettings, run_selftest  # noqa: PLC0415 (heavy)
-    from dtx.cli.campaign_options import campaign_settings, follow, plain  # noqa: PLC0415
+    from dtx.campaign.selftest import SelftestSettings, interrupted_selftest, run_selftest  # noqa: PLC0415 (heavy)
+    from dtx.cli.campaign_options import answer, campaign_settings, follow  # noqa: PLC0415
     from dtx.config.find import builtin_systems  # noqa: PLC0415
     from dtx.core.campaign import SelftestFinished  # noqa: PLC0415
     from dtx.report.campaign import selftest_table  # noqa: PLC0415 (rich)
 
-    output = invocation_of(context).output
+    invocation = invocation_of(context)
+    invocation.is_json = json
     settings = SelftestSettings(
         systems=tuple(systems or builtin_systems()),
         workloads=tuple(workload or ()),
@@ -69,9 +70,11 @@ def selftest(
             rate=rate, duration=duration, runtime=runtime, out=out, fresh=False
         ),
     )
-    finished = follow(run_selftest(settings), SelftestFinished, output.progress, is_quiet=quiet)
-    if json:
-        output.document(plain(finished))
-    else:
-        output.result.print(selftest_table(finished))
-    return finished.exit_code
+    finished = follow(
+        run_selftest(settings),
+        SelftestFinished,
+        lambda _, results: interrupted_selftest(settings, results),
+        invocation.output.progress,
+        is_quiet=quiet,
+    )
+    return answer(invocation, finished, selftest_table)

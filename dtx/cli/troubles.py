@@ -66,7 +66,7 @@ def lost_output(failure: OSError, code: ExitCode) -> Trouble:
 
 
 def tell(trouble: Trouble, invocation: Invocation) -> None:
-    """Print at most three lines on stderr, and one JSON document on stdout if JSON was asked for."""
+    """Print at most three lines on stderr, and one JSON document on stdout if JSON was asked for and none is there."""
     if trouble.exit_code is ExitCode.INTERRUPTED:
         say(trouble.message)
     else:
@@ -75,7 +75,7 @@ def tell(trouble: Trouble, invocation: Invocation) -> None:
         lines = [first if is_ours else f"dtx: {first}", *(f"  {line}" for line in rest)]
         lines += [f"  hint: {trouble.hint}"] if trouble.hint else []
         say("\n".join(printable(line) for line in lines))
-    if invocation.is_json:
+    if invocation.is_json and not invocation.is_answered:
         invocation.output.document(
             {
                 "status": "error",

@@ -104,9 +104,10 @@ class SelftestRow(Subject, frozen=True, kw_only=True):
 
 
 class CampaignStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """The cells are known."""
+    """The cells are known, and what is skipped."""
 
     cells: tuple[Cell, ...]
+    skipped: tuple[Skipped, ...] = ()
 
 
 class CellStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,20 +125,28 @@ class CellFinished(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MatrixFinished(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole matrix; `exit_code` is the worst of its cells, unknown if there was none to run."""
+    """The whole matrix, or what had ended of it when it was interrupted.
+
+    `exit_code` is the worst of its cells, unknown if there was none to run, and interrupted if it was.
+    """
 
     rows: tuple[MatrixRow, ...]
     results: tuple[CellResult, ...]
     exit_code: ExitCode
     skipped: tuple[Skipped, ...] = ()
+    is_interrupted: bool = False
 
 
 class SelftestFinished(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole selftest: violated when a variant was missed or a reference accused."""
+    """The whole selftest: violated when a variant was missed or a reference accused.
+
+    Or what had ended of it when it was interrupted: then it judges nothing, and has no row without a cell.
+    """
 
     rows: tuple[SelftestRow, ...]
     results: tuple[CellResult, ...]
     exit_code: ExitCode
+    is_interrupted: bool = False
 
 
 CampaignEvent = CampaignStarted | CellStarted | CellFinished | MatrixFinished | SelftestFinished

@@ -13,7 +13,9 @@ from dtx.verify.ledger import Ledger
 from dtx.verify.words import listed
 
 NAME: Final = "vacuity"
-CLAIM: Final = "every fault met live traffic, and at least one transaction of the main phase committed"
+CLAIM: Final = (
+    "every fault met live traffic, and at least one transaction of the main phase committed"
+)
 
 
 def judge(ledger: Ledger) -> Judgement:
