@@ -1,4 +1,4 @@
-"""The saga with real processes: one PostgreSQL with all databases, and workers started from system.toml."""
+"""A system with real processes, the saga by default: one PostgreSQL with all databases, and workers as in system.toml."""
 
 import json
 import os
@@ -174,7 +174,9 @@ class Saga:
         """Return (step, effect, amount) at all participants, in order of commit."""
         found = []
         for database in self.databases.system.databases.values():
-            effects = database.observe[Shape.EFFECTS]
+            effects = database.observe.get(Shape.EFFECTS)
+            if effects is None:
+                continue
             found += self.databases.rows(
                 database.name,
                 f"select * from ({effects}) e (tx, step, effect, amount, at) where tx = '{tx}'",
@@ -190,9 +192,11 @@ class Saga:
 
 
 @contextmanager
-def running_databases(workload: str | None = None) -> Iterator[Databases]:
+def running_databases(
+    workload: str | None = None, *, system_folder: Path = FOLDER
+) -> Iterator[Databases]:
     """A PostgreSQL server with the schemas of system.toml."""
-    system = load_system(FOLDER, Selection(workload=workload))
+    system = load_system(system_folder, Selection(workload=workload))
     with tempfile.TemporaryDirectory(prefix="dtx-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -209,10 +213,11 @@ def running_databases(workload: str | None = None) -> Iterator[Databases]:
 def running_saga(
     databases: Databases, folder: Path, *, variant: str | None = None,
     via: Mapping[str, str] | None = None, ports: Mapping[str, int] | None = None,
+    system_folder: Path = FOLDER,
 ) -> Iterator[Saga]:  # fmt: skip
     """Start all workers and wait until they are ready; `via` replaces the URLs of nodes by others."""
     chosen = Selection(variant=variant, workload=databases.system.workload)
-    system = load_system(FOLDER, chosen)
+    system = load_system(system_folder, chosen)
     taken = {name: (ports or {}).get(name) or free_port() for name in system.workers}
 
     def resolve(reference: Reference) -> str:

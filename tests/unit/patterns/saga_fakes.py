@@ -1,6 +1,7 @@
 """Participants and a saga log that do what a test says."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Generic
 
@@ -19,7 +20,7 @@ Reply = Answer | None
 class ScriptedParticipants:
     """Gives each request its replies in order, the last one for ever; remembers what was asked."""
 
-    def __init__(self, **replies: list[Reply]) -> None:
+    def __init__(self, **replies: Sequence[Reply]) -> None:
         self._replies = {name: list(values) for name, values in replies.items()}
         self.asked: list[str] = []
 

@@ -1,0 +1,1 @@
+"""Try, confirm, cancel: two phases on the level of business, with reservations that expire."""

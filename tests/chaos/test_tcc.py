@@ -1,0 +1,46 @@
+"""Try, confirm, cancel under real faults; longer campaigns are `dtx matrix` and `dtx selftest`."""
+
+from pathlib import Path
+
+import pytest
+
+from dtx.core.verdict import Status
+from dtx.targets.provision import RuntimeName
+from tests.support.runs import open_session, run_one, run_until_landed, settings_for
+
+pytestmark = pytest.mark.local
+
+RATE = 20
+FAULTS = {
+    "order": (
+        "partition@checkout->payments",
+        "lose-reply@checkout->inventory",
+        "crash-at:after-log-confirming@checkout",
+    ),
+    "transfer": ("kill@bank-b", "crash-at:confirm-after-commit@bank-a"),
+}
+
+
+@pytest.mark.parametrize("workload", FAULTS)
+def test_reference_holds_without_and_under_faults(workload: str, tmp_path: Path) -> None:
+    one = settings_for(
+        system="tcc", workload=workload, fault="none", seed=1, out=tmp_path,
+        runtime=RuntimeName.LOCAL, rate=RATE,
+    )  # fmt: skip
+    with open_session(one) as session:
+        verdict = run_one(session, one).verdict
+        assert verdict.status is Status.HOLDS, verdict.reasons
+        assert verdict.counts.ok > 0
+        assert verdict.counts.fail > 0
+        assert [reader.reads for reader in verdict.readers if reader.reads == 0] == []
+        for fault in FAULTS[workload]:
+            tries = [
+                settings_for(
+                    system="tcc", workload=workload, fault=fault, seed=seed, out=tmp_path,
+                    runtime=RuntimeName.LOCAL, rate=RATE,
+                )
+                for seed in (1, 2, 3)
+            ]  # fmt: skip
+            verdict = run_until_landed(session, tries).verdict
+            assert verdict.status is Status.HOLDS, (fault, verdict.reasons)
+            assert all(window.has_landed for window in verdict.coverage)
