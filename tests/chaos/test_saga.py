@@ -28,7 +28,13 @@ FAULTS = (
 )
 VARIANTS = load_system(find_system("saga")).variants
 SAMPLE = {
-    RuntimeName.LOCAL: ("log-not-persisted", "compensation-missing", "hanging", "stale-reply"),
+    RuntimeName.LOCAL: (
+        "log-not-persisted",
+        "compensation-missing",
+        "hanging",
+        "stale-reply",
+        "unversioned-row",
+    ),
     RuntimeName.DOCKER: ("not-idempotent", "lost-reply-as-failure"),
 }
 """One of each kind, none that needs a lucky moment: `dtx selftest` runs them all, for an hour."""

@@ -20,11 +20,17 @@ class _Reply(msgspec.Struct, frozen=True):
 
 
 class Remote:
-    """One HTTP client for all workers that this one asks; an async context manager."""
+    """One HTTP client for all workers that this one asks; an async context manager.
 
-    def __init__(self, *, connections_per_host: int = 64) -> None:
+    One attempt takes `timeout_s` at most; without it, until there is an answer or the connection breaks.
+    """
+
+    def __init__(
+        self, *, connections_per_host: int = 64, timeout_s: float | None = CALL_TIMEOUT_S
+    ) -> None:
         # Bounded for each host: a silent one must not eat the connections of the others.
         self._connections_per_host = connections_per_host
+        self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -36,7 +42,7 @@ class Remote:
                 # Shorter than our servers keep an idle connection, so that they never close it under a request.
                 keepalive_timeout=15.0,
             ),
-            timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s),
             json_serialize=lambda value: msgspec.json.encode(value).decode(),
             trust_env=False,
         )

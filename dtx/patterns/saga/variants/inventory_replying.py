@@ -10,13 +10,16 @@ from dtx.patterns.saga.inventory import Inventory, routes
 from dtx.patterns.saga.variants.reply_channel import Replier
 
 
+def run(replier: Replier) -> None:
+    """Run the worker with this way to reply."""
+    database = Database(os.environ["DATABASE_URL"])
+    commands = replier.routes(routes(Inventory(Barrier(database))))
+    serve(database, commands, replier.remote, drops_abandoned=False)  # messages, whoever sent them
+
+
 def main() -> None:
     """Run the worker."""
-    database = Database(os.environ["DATABASE_URL"])
-    remote = Remote()
-    replier = Replier(remote)
-    commands = replier.routes(routes(Inventory(Barrier(database))))
-    serve(database, commands, remote, drops_abandoned=False)  # messages, whoever sent them
+    run(Replier(Remote()))
 
 
 if __name__ == "__main__":

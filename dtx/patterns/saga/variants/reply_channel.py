@@ -4,6 +4,7 @@ So a reply may come late, twice, or when its question is no longer asked, as ove
 """
 
 import asyncio
+import itertools
 import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,6 +20,9 @@ from dtx.patterns.common.narration import tell
 from dtx.patterns.common.participants import Participants
 from dtx.patterns.common.remote import CALL_TIMEOUT_S, Remote
 from dtx.patterns.common.service import body_of, json_response
+
+REDELIVERED_EVERY_S = 1.0
+"""Between deliveries of one reply, from the third on."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +45,7 @@ class Replier:
     """The participant's end: takes commands, and posts what its own routes would have answered."""
 
     def __init__(self, remote: Remote) -> None:
-        self._remote = remote
+        self.remote = remote
         self._url = f"{os.environ['REPLIES_URL']}/replies"
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -63,8 +67,31 @@ class Replier:
         response: Response = await route.endpoint(request)
         answer = msgspec.json.decode(response.body, type=_Answered).answer
         about = await body_of(request, _About)
-        reply = Reply(tx=about.tx, to=route.path.removeprefix("/"), answer=answer)
-        await self._remote.ask(self._url, msgspec.structs.asdict(reply))
+        await self.deliver(Reply(tx=about.tx, to=route.path.removeprefix("/"), answer=answer))
+
+    async def deliver(self, reply: Reply) -> None:
+        """Post the reply, once."""
+        await self.post(reply)
+
+    async def post(self, reply: Reply) -> bool:
+        """Post the reply; return whether it was acknowledged."""
+        return await self.remote.ask(self._url, msgspec.structs.asdict(reply)) is not None
+
+
+class Redelivering(Replier):
+    """Delivers at least once, as brokers do: what was not acknowledged when the connection broke comes again.
+
+    It comes at once, then every second. The remote must have no time-out, so that slowness alone repeats nothing.
+    """
+
+    async def deliver(self, reply: Reply) -> None:
+        """Post the reply until it is acknowledged."""
+        for attempt in itertools.count():
+            if await self.post(reply):
+                return
+            tell(reply.tx, f"reply to {reply.to} not acknowledged, delivered again")
+            if attempt:
+                await asyncio.sleep(REDELIVERED_EVERY_S)
 
 
 class Mailbox:
