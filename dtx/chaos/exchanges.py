@@ -2,9 +2,9 @@
 
 The kernel tells, for each connection that a proxy accepted, how long ago payload last came and last went
 (tcp_info, tcpi_last_data_recv and tcpi_last_data_sent), to a tick of its clock. So a look says when a question was asked
-and when it was answered, however late one looks. Where an answer and the next question fall into one tick, what
-happened is not always certain: then it is not counted, or with the least time that it can have taken. All this is right
-for protocols of question and answer (HTTP/1.1, SQL); bytes that a server sends unasked may be taken for an answer.
+and when it was answered, however late one looks. Where an answer and the next question fall into one tick, what happened is not always certain: then it is not counted, or with the least
+time that it can have taken. All this is right for protocols of question and answer (HTTP/1.1, SQL); bytes that a server sends
+unasked may be taken for an answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ class Exchange:
     Attributes:
         first_ms: from the end of the request to the answer, when it was first seen; at least so long.
         last_ms: the same, to what was last seen of the answer.
-        unseen_ms: how long nobody looked before it was seen, if more can have happened in that time: it may have taken so
-            much longer, and the bytes may be those of several. Looks are far apart on a busy machine.
+        unseen_ms: it may have taken so much longer, and if others can have come in that time the bytes may be those of
+            several. Looks are far apart on a busy machine.
     """
 
     first_ms: int
@@ -96,7 +96,9 @@ class _Followed:
     Attributes:
         latest: as it was last seen, at `seen_ns`.
         base: as it was before the question that is open, or was answered last.
-        asked_ns: when the open question came; None if none is open.
+        asked_ns: when the last of the open question came; None if none is open.
+        first_ns: when the first of it came. More that comes before an answer is taken for the rest of the question,
+            but may be another one, or a goodbye: then the answer took so long.
         is_sure: whether it is certain that it is open.
         exchange: the last one.
         doubtful: how often a question and an answer came in one tick and may or may not belong together.
@@ -108,6 +110,7 @@ class _Followed:
     base: LinkConnection
     seen_ns: int = 0
     asked_ns: int | None = None
+    first_ns: int = 0
     is_sure: bool = True
     exchange: Exchange | None = None
     doubtful: int = 0
@@ -118,7 +121,7 @@ class _Followed:
 
     def ask(self, base: LinkConnection, asked_ns: int, *, is_sure: bool) -> None:
         """A question is open."""
-        self.base, self.asked_ns, self.is_sure = base, asked_ns, is_sure
+        self.base, self.asked_ns, self.first_ns, self.is_sure = base, asked_ns, asked_ns, is_sure
 
 
 class Exchanges:
@@ -200,19 +203,19 @@ class Exchanges:
     def _look(self, now_ns: int, followed: _Followed, one: LinkConnection) -> None:
         was = followed.latest
         asked_ns = now_ns - one.request_ms_ago * 1_000_000
+        replied_ns = now_ns - one.reply_ms_ago * 1_000_000
         has_asked = one.request_bytes > was.request_bytes
         has_answered = one.reply_segments > was.reply_segments
         if has_asked and has_answered:
-            self._look_at_both(followed, one, asked_ns, now_ns - followed.seen_ns)
+            self._look_at_both(followed, one, asked_ns, now_ns)
         elif has_asked:
             if followed.asked_ns is None or not followed.is_sure:
                 self._finish(followed)
                 followed.ask(was, asked_ns, is_sure=True)
             followed.asked_ns = asked_ns
         elif has_answered:
-            replied_ns = now_ns - one.reply_ms_ago * 1_000_000
             if followed.asked_ns is not None:
-                self._answer(followed, one, followed.asked_ns, replied_ns)
+                self._answer(followed, one, followed.asked_ns, replied_ns, replied_ns)
             elif followed.exchange is not None:
                 grown_ms = was.reply_ms_ago + (now_ns - followed.seen_ns) // 1_000_000
                 followed.exchange = replace(
@@ -223,44 +226,62 @@ class Exchanges:
                 )
 
     def _look_at_both(
-        self, followed: _Followed, one: LinkConnection, asked_ns: int, unseen_ns: int
+        self, followed: _Followed, one: LinkConnection, asked_ns: int, now_ns: int
     ) -> None:
         """Tell apart who came first: the last answer to an open question, or the last question."""
         was = followed.latest
         is_question_first = one.reply_ms_ago < one.request_ms_ago
         is_same_tick = one.reply_ms_ago == one.request_ms_ago
         if is_question_first or (is_same_tick and followed.asked_ns is None):
-            took_ns = (one.request_ms_ago - one.reply_ms_ago) * 1_000_000
-            self._finish(followed)
-            followed.base = was
-            self._answer(followed, one, asked_ns, asked_ns + took_ns, unseen_ns=unseen_ns)
+            self._answer_to_last(followed, one, asked_ns, now_ns)
             return
-        if followed.asked_ns is not None and followed.is_sure:
-            # It was still open when it was last looked at.
+        is_open = followed.asked_ns is not None and followed.is_sure
+        # The one segment answers what was open, and can't answer what was asked only after it had come.
+        is_one_answer = is_open and one.reply_segments == was.reply_segments + 1
+        if followed.asked_ns is not None and is_open:
             answered = replace(one, request_bytes=was.request_bytes)
-            self._answer(
-                followed, answered, followed.asked_ns, followed.seen_ns, unseen_ns=unseen_ns
+            replied_ns = now_ns - one.reply_ms_ago * 1_000_000
+            # It was still open when it was last looked at.
+            least_ns, most_ns = (
+                (replied_ns, replied_ns) if is_one_answer else (followed.seen_ns, now_ns)
             )
+            self._answer(followed, answered, followed.asked_ns, least_ns, most_ns)
         elif followed.asked_ns is not None:
             followed.doubtful += 1
         self._finish(followed)
         behind = replace(one, request_bytes=was.request_bytes)
-        followed.ask(behind, asked_ns, is_sure=not is_same_tick)
+        followed.ask(behind, asked_ns, is_sure=is_one_answer or not is_same_tick)
+
+    def _answer_to_last(
+        self, followed: _Followed, one: LinkConnection, asked_ns: int, now_ns: int
+    ) -> None:
+        """The last answer came after the last question: both times are of one look, so what is between them is exact."""
+        took_ns = (one.request_ms_ago - one.reply_ms_ago) * 1_000_000
+        unseen_ns = now_ns - followed.seen_ns
+        if followed.asked_ns is not None:
+            # It may be that to the question that was open.
+            unseen_ns = max(unseen_ns, asked_ns - followed.first_ns)
+        self._finish(followed)
+        followed.base = followed.latest
+        self._count(followed, one, asked_ns, took_ns, unseen_ns)
 
     def _answer(
-        self,
-        followed: _Followed,
-        one: LinkConnection,
-        asked_ns: int,
-        replied_ns: int,
-        *,
-        unseen_ns: int = 0,
+        self, followed: _Followed, one: LinkConnection, asked_ns: int, since_ns: int, until_ns: int
+    ) -> None:
+        """The question that was open is answered, between two times."""
+        least_ns = max(0, since_ns - asked_ns)
+        self._count(
+            followed, one, asked_ns, least_ns, max(0, until_ns - followed.first_ns - least_ns)
+        )
+
+    def _count(
+        self, followed: _Followed, one: LinkConnection, asked_ns: int, took_ns: int, unseen_ns: int
     ) -> None:
         followed.asked_ns = None
         # A tick early, it may have come before the fault was on.
         if asked_ns - TICK_MS * 1_000_000 < self._since_ns:
             return
-        took_ms = max(0, replied_ns - asked_ns) // 1_000_000
+        took_ms = took_ns // 1_000_000
         base = followed.base
         followed.exchange = Exchange(
             first_ms=took_ms,

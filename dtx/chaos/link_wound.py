@@ -153,7 +153,8 @@ class LinkWound:
         self._timer = timer
         self._settle_s = settle_s
         self._steps = list(steps)
-        self._began_ns = self._counted_ns = self._retired_ns = 0
+        self._began_ns = self._counted_ns = 0
+        self._retire_at_ns: dict[str, int] = {}
         self._sent_before: Mapping[str, LinkTraffic] = {}
         self._baseline: Mapping[str, LinkTraffic] = {}
         self._latest: Mapping[str, LinkTraffic] = {}
@@ -212,8 +213,7 @@ class LinkWound:
             for target in self._targets:
                 self._ports.links.change(target, injury.toxics)
             self._follow_from_here(injury)
-        if self._timer.now_ns() - self._retired_ns >= RETIRE_EVERY_S * 1e9:
-            self._retire()
+        self._retire()
         return False
 
     def heal(self) -> None:
@@ -252,10 +252,16 @@ class LinkWound:
             links.shut(target)
 
     def _retire(self) -> None:
-        self._retired_ns = self._timer.now_ns()
-        if self._injury.closes_after_ms is not None:
-            for target in self._targets:
-                self._ports.links.retire(target)
+        """End one connection of each link whose turn has come; one in use if none has been idle for as long."""
+        if self._injury.closes_after_ms is None:
+            return
+        every_ns = int(RETIRE_EVERY_S * 1e9)
+        for target in self._targets:
+            now_ns = self._timer.now_ns()
+            due_ns = self._retire_at_ns.setdefault(target, now_ns)
+            is_overdue = now_ns - due_ns >= every_ns
+            if due_ns <= now_ns and self._ports.links.retire(target, is_overdue=is_overdue):
+                self._retire_at_ns[target] = now_ns + every_ns
 
     def _next_step(self) -> Injury | None:
         """Return what the latest step that is due makes of the injury; None if there is none."""

@@ -118,8 +118,13 @@ class Links(Protocol):
             ProvisionError: the proxy refused, or is gone.
         """
 
-    def retire(self, link: str) -> bool:
-        """End one idle connection at its source, which sees the end of the stream; return whether there was one."""
+    def retire(self, link: str, *, is_overdue: bool) -> bool:
+        """End one idle connection at its source, which sees the end of the stream; return whether there was one.
+
+        Args:
+            link: whose connection.
+            is_overdue: if none is idle, end one that waits for an answer, which it still receives.
+        """
 
     def heal(self, link: str) -> None:
         """Open the link again, remove all its toxics and prove it; a proxy that hangs is deleted and made again."""

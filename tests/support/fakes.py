@@ -100,6 +100,7 @@ class FakeLinks:
         self.ack_delay_ms = 0
         self.drop_delay_ms = 0
         self.is_idle = False
+        self.is_never_idle = False
         self.leaks = False
         self.hurt_links: dict[str, tuple[Toxic, ...]] = {}
         self.calls: list[str] = []
@@ -131,7 +132,9 @@ class FakeLinks:
         self.shut_links.add(link)
         self.connections_now[link] = 0
 
-    def retire(self, link: str) -> bool:
+    def retire(self, link: str, *, is_overdue: bool) -> bool:
+        if not is_overdue and self.is_never_idle:
+            return False
         self.calls.append(f"retire {link}")
         return True
 

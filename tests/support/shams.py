@@ -45,8 +45,8 @@ class ShamLinks:
     def shut(self, link: str) -> None:
         pass
 
-    def retire(self, link: str) -> bool:
-        return self._links.retire(link)
+    def retire(self, link: str, *, is_overdue: bool) -> bool:
+        return self._links.retire(link, is_overdue=is_overdue)
 
     def recycle(self, link: str) -> None:
         pass

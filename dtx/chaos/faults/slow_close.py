@@ -6,11 +6,11 @@ that wait for their end are closed at once.
 
 Sources keep their connections in pools, where none would end in the time of a run. So one idle connection of each link is ended
 at its source every 0.3 s, as an operating system does that gives up on one, or a pool that retires it: the source reads the end
-of the stream and connects anew.
+of the stream and connects anew. Where none has been idle for so long again, one that waits for an answer is ended for
+sending only: the answer still comes, and the next request fails before a byte of it has left.
 
 Proof: the kernel shows connections that the source had closed and that the proxy kept for at least the delay. Where the
-destination closes first, the proxy's socket to the source shows nothing until its own end: that proves nothing. Where no
-connection is ever idle, none is closed: then it does not land.
+destination closes first, the proxy's socket to the source shows nothing until its own end: that proves nothing.
 """
 
 from typing import Final

@@ -8,7 +8,7 @@ from dtx.config.model import Link
 from dtx.core.deadline import Deadline
 from dtx.core.errors import ProvisionError
 from dtx.core.ports import DroppedBytes, LinkConnection, LinkTraffic, Stream, Toxic
-from dtx.targets.proxies.retire import retire_idle
+from dtx.targets.proxies.retire import Sources
 from dtx.targets.proxies.toxiproxy import (
     DirectionBytes,
     Proxy,
@@ -40,6 +40,7 @@ class ProxiedLinks:
         self._upstreams = {link.name: upstreams[link.destination] for link in links}
         self._names = tuple(link.name for link in links)
         self._proxies: dict[str, Proxy] = {}
+        self._sources = Sources()
         self._make(self._names, dict.fromkeys(self._names, Address("127.0.0.1", 0)))
         self._start_counting()
 
@@ -141,9 +142,9 @@ class ProxiedLinks:
         """Disable the link's proxy: the server closes its connections and its listening socket."""
         self._client.enable(_proxy_name(link), is_enabled=False)
 
-    def retire(self, link: str) -> bool:
-        """Shut the source's socket of one idle connection down."""
-        return retire_idle(self._proxies[link].listen.port)
+    def retire(self, link: str, *, is_overdue: bool) -> bool:
+        """Shut the source's socket of one idle connection down; if overdue, for sending that of one in use."""
+        return self._sources.retire(self._proxies[link].listen.port, is_overdue=is_overdue)
 
     def recycle(self, link: str) -> None:
         """Disable the link's proxy and enable it again at once; its toxics stay."""

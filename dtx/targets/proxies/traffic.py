@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dtx.core.errors import ProvisionError
+from dtx.targets.proxies.kernel_clock import kernel_clock
 
 T = TypeVar("T")
 
@@ -205,8 +206,24 @@ class Meter:
         self._seen: dict[tuple[int, int, int], ConnectionBytes] = {}
 
     def connections(self) -> list[ConnectionBytes]:
-        """Ask the kernel and return the connections that it knows now, without those from before the meter."""
-        return [c for c in accepted_connections(self._ports) if c.key not in self._before]
+        """Ask the kernel and return the connections that it knows, without those from before the meter.
+
+        What was so long ago is told as of now, though the kernel's answer may have been long on its way.
+        """
+        clock = kernel_clock()
+        found = accepted_connections(self._ports | {clock.port})
+        late_ms = max(
+            (clock.late_ms(c.sent_ms_ago) for c in found if c.port == clock.port), default=0
+        )
+        return [
+            replace(
+                c,
+                received_ms_ago=c.received_ms_ago + late_ms,
+                sent_ms_ago=c.sent_ms_ago + late_ms,
+            )
+            for c in found
+            if c.port in self._ports and c.key not in self._before
+        ]
 
     def sample(self) -> dict[int, PortBytes]:
         """Ask the kernel again and return port -> totals."""

@@ -327,7 +327,7 @@ class TestDelay:
         bench.assert_serves()
 
     def test_jitter_follows_the_schedule(self, bench: Bench) -> None:
-        bench.begin(f"jitter:90ms@{LINK},at=0,for=1,every=250ms", on_s=1.0)
+        bench.begin(f"jitter:50ms@{LINK},at=0,for=1,every=250ms", on_s=1.0)
         (window,) = bench._schedule.windows if bench._schedule else ()
         began = time.monotonic()
         while time.monotonic() - began < 0.9:
@@ -393,6 +393,32 @@ class TestSlowClose:
         landing = bench.wait()
         assert landing.has_landed, landing.reason
         bench.assert_serves()
+
+    def test_where_none_is_idle_one_in_use_is_ended_and_still_has_its_answer(
+        self, bench: Bench
+    ) -> None:
+        bench.old.close()
+        with Slow(0.06) as server:
+            bench.links = one_link(bench.client, server)
+            bench.old = bench.connect()
+            asked = [b"a"]
+            answered: list[bytes] = []
+            bench.old.sendall(b"a")
+
+            def ask_at_once() -> None:
+                with contextlib.suppress(BrokenPipeError):
+                    while b"" not in answered:
+                        answered.append(receive(bench.old, 1))
+                        bench.old.sendall(b"a")
+                        asked.append(b"a")
+
+            asking = threading.Thread(target=ask_at_once, daemon=True)
+            asking.start()
+            bench.begin("slow-close:150ms", on_s=1.5)
+            landing = bench.wait()
+            asking.join(timeout=5)
+        assert answered == asked, "the next request was refused, none was lost"
+        assert landing.has_landed, landing.reason
 
 
 class TestFlap:

@@ -1,11 +1,13 @@
 """The kernel's counters of connections on loopback, exact to the byte."""
 
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from dtx.targets.proxies.traffic import Meter, PortBytes, accepted_connections
+from dtx.targets.proxies import traffic
+from dtx.targets.proxies.traffic import ConnectionBytes, Meter, PortBytes, accepted_connections
 
 from .local_here import eventually
 from .tcp_servers import receive
@@ -108,3 +110,20 @@ def test_end_of_a_connection_without_payload_counts_nothing(pair: Pair) -> None:
     client.shutdown(socket.SHUT_WR)
     assert eventually(lambda: meter.sample()[pair.port].connections == 0)
     assert meter.sample()[pair.port] == PortBytes(0, 0, 0)
+
+
+def test_what_was_so_long_ago_is_told_as_of_now_though_the_answer_came_late(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = Meter([pair.port])
+    talk(*pair.connect(), request=10, reply=5)
+    late = threading.Event()
+
+    def slowly(ports: Iterable[int]) -> list[ConnectionBytes]:
+        found = accepted_connections(ports)
+        late.wait(0.2)
+        return found
+
+    monkeypatch.setattr(traffic, "accepted_connections", slowly)
+    (one,) = meter.connections()
+    assert min(one.received_ms_ago, one.sent_ms_ago) >= 190

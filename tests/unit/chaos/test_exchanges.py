@@ -76,6 +76,51 @@ def test_a_question_right_behind_an_answer_is_not_its_question() -> None:
     assert seen.counts() == (1, 1)
 
 
+def test_one_segment_answers_what_was_open_so_the_question_in_its_tick_is_open_for_certain() -> (
+    None
+):
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
+    watched.look(
+        300,
+        request_bytes=50,
+        reply_bytes=40,
+        reply_segments=2,
+        request_ms_ago=140,
+        reply_ms_ago=140,
+    )
+    watched.look(
+        500,
+        request_bytes=70,
+        reply_bytes=60,
+        reply_segments=3,
+        request_ms_ago=230,
+        reply_ms_ago=230,
+    )
+    watched.look(510, request_ms_ago=240, reply_ms_ago=240)
+    assert seen.counts() == (2, 2), "answers at 160 and 270 to questions at 55 and 160"
+
+
+def test_a_prompt_answer_is_seen_behind_one_segment_too() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
+    watched.look(
+        100, request_bytes=50, reply_bytes=40, reply_segments=2, request_ms_ago=30, reply_ms_ago=30
+    )
+    assert seen.counts() == (1, 0), "asked at 55, answered at 70"
+
+
+def test_an_answer_behind_a_goodbye_is_no_prompt_answer_to_it() -> None:
+    seen = Exchanges()
+    watched = Watched(seen, at_least(100))
+    watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
+    watched.look(150, request_bytes=35, request_ms_ago=5)
+    watched.look(170, reply_bytes=40, reply_segments=2, request_ms_ago=25, reply_ms_ago=2)
+    assert seen.counts() == (0, 0), "it answers what was asked at 55, so it was not prompt"
+
+
 def test_answers_and_questions_in_one_tick_that_may_not_belong_together_do_not_count() -> None:
     seen = Exchanges()
     watched = Watched(seen, at_least(100), replace(IDLE, request_ms_ago=3, reply_ms_ago=3))
@@ -206,10 +251,10 @@ def test_an_answer_that_ended_between_two_looks_far_apart_is_not_held_against_th
     seen = Exchanges()
     watched = Watched(seen, at_least(100))
     watched.look(60, request_bytes=30, request_ms_ago=5, reply_ms_ago=5050)
-    # 200 ms later there was an answer, and at once another question.
+    # 200 ms later there were answers, and at once another question.
     watched.look(
         260,
-        request_bytes=60, reply_bytes=40, reply_segments=2, request_ms_ago=80, reply_ms_ago=80,
+        request_bytes=60, reply_bytes=40, reply_segments=3, request_ms_ago=80, reply_ms_ago=80,
     )  # fmt: skip
     assert seen.counts() == (0, 0)
 

@@ -82,6 +82,16 @@ def test_the_wait_for_dropped_bytes_is_bounded(world: World) -> None:
     assert healed.at_ns <= world.seconds(4.3)
 
 
+def test_connections_are_retired_one_after_another_and_in_use_if_none_is_idle(world: World) -> None:
+    world.run("slow-close", LINK, until_s=2, arg="500ms")
+    retired = world.links.calls.count(f"retire {LINK}")
+    assert 3 <= retired <= 4
+    other = World()
+    other.links.is_never_idle = True
+    other.run("slow-close", LINK, until_s=2, arg="500ms")
+    assert 1 <= other.links.calls.count(f"retire {LINK}") < retired
+
+
 def test_a_link_fault_waits_a_moment_for_a_transaction_under_way(world: World) -> None:
     world.in_flight.now = 0
     world.timer.at(world.seconds(1.1), lambda: setattr(world.in_flight, "now", 2))

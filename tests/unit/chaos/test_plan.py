@@ -208,6 +208,14 @@ def test_jitter_draws_a_delay_for_each_change_from_the_seed() -> None:
     assert steps != one("jitter:90ms@orders->payments,for=1s,every=100ms", seed=8).steps
 
 
+def test_jitter_is_felt_in_one_of_every_two_changes_and_each_has_room_for_an_answer() -> None:
+    for seed in range(20):
+        window = one("jitter:200ms@orders->payments,for=4s", seed=seed)
+        assert [step.at_s for step in window.steps] == [0, 1, 2, 3]
+        values = [step.value for step in window.steps]
+        assert all(min(pair) <= 100 <= max(pair) for pair in (values[:2], values[2:]))
+
+
 def test_flap_draws_when_it_is_on_and_off_from_the_seed() -> None:
     steps = one("flap:stall@orders->payments,for=3s").steps
     assert [step.value for step in steps] == [1, 0, 1, 0, 1, 0]
