@@ -8,8 +8,8 @@ from dtx.config.place import shown
 from dtx.config.table import Table, Value
 from dtx.core.observation import Shape
 
-OBSERVED = (Shape.EFFECTS, Shape.PENDING, Shape.DECISIONS)
-"""The shapes that a database's queries may have; no checker reads others yet."""
+OBSERVED = (Shape.EFFECTS, Shape.PENDING, Shape.DECISIONS, Shape.WAITS)
+"""The shapes that a database's queries may have; nothing reads others yet."""
 
 
 def parse_databases(section: Table, folder: Path) -> Mapping[str, Database]:

@@ -262,6 +262,22 @@ class LockWait(Entry, frozen=True, kw_only=True, tag="lock-wait"):
     since_ns: Ns
 
 
+class Wait(Entry, frozen=True, kw_only=True, tag="wait", omit_defaults=True):
+    """Transaction `waiter` was seen to wait inside `database` for what `holder` held.
+
+    Every look from the one answered at `first_ns` to the one asked at `last_ns` showed it; they are equal if one did.
+    `what` is what it waited for, in the system's words. `is_over` is False if it still waited when the looking ended.
+    """
+
+    database: str
+    waiter: str
+    holder: str
+    first_ns: int
+    last_ns: int
+    what: str = ""
+    is_over: bool = True
+
+
 HistoryEntry = (
     Clock
     | Phase
@@ -269,6 +285,7 @@ HistoryEntry = (
     | Accepted
     | Completed
     | Read
+    | Wait
     | FaultEvent
     | ProcessEvent
     | QuietEvent

@@ -1,6 +1,6 @@
 """The rows that participants say about transactions; all checks are joins of these with the history.
 
-The shapes are those of ARCHITECTURE.md. `at_ns` is the commit time on the wall clock (ns since the epoch)
+The shapes are those of ARCHITECTURE.md; all but `waits` are read once all is quiet. `at_ns` is the commit time on the wall clock (ns since the epoch)
 or None where the target can't tell. `participant` is the name of the database that said the row.
 """
 
@@ -28,6 +28,7 @@ class Shape(StrEnum):
     MESSAGES = "messages"
     APPLIED = "applied"
     STATE = "state"
+    WAITS = "waits"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +82,14 @@ class ResidueRow(Row, frozen=True, kw_only=True):
 
     name: str
     count: int
+
+
+class WaitRow(Row, frozen=True, kw_only=True):
+    """Transaction `waiter` waits here, just now, for what `holder` holds; `what` is that in the system's words."""
+
+    waiter: str
+    holder: str
+    what: str = ""
 
 
 class Side(StrEnum):

@@ -1,13 +1,13 @@
 """What the harness can ask of a running environment; `targets` implements these, `chaos` and `experiment` use them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from dtx.core.history import HistoryEntry
-from dtx.core.observation import PreparedRow
+from dtx.core.observation import PreparedRow, WaitRow
 
 
 class Stream(StrEnum):
@@ -351,3 +351,17 @@ class InFlight(Protocol):
 
     def count(self) -> int:
         """Return how many submitted transactions have not ended."""
+
+
+class Waits(Protocol):
+    """Who waits for whom inside the databases, just now, as the system's own queries say it."""
+
+    def names(self) -> Sequence[str]:
+        """Return the databases that can be asked."""
+
+    def looking(self, database: str) -> AbstractContextManager[Callable[[], Sequence[WaitRow]]]:
+        """Give a function that looks once, all in one session.
+
+        Raises:
+            DtxError: from entering or from a look: the database does not answer, or the query fails.
+        """

@@ -209,6 +209,48 @@ class BranchesAt(msgspec.Struct, frozen=True, kw_only=True):
     branches: tuple[BranchLine, ...] = ()
 
 
+class WaitedFor(msgspec.Struct, frozen=True, kw_only=True):
+    """Transaction `waiter` waited in `database` for what `holder` held; `what` is that in the system's words."""
+
+    waiter: str
+    holder: str
+    database: str
+    what: str = ""
+
+
+class Deadlock(msgspec.Struct, frozen=True, kw_only=True):
+    """Transactions that waited for each other in a circle, all at once from `at_s` for `lasted_s` or longer.
+
+    Of `waits`, in order, each one's holder is the next one's waiter. `ended` says how each transaction ended.
+    `first_word` is what a worker said first of one of them afterwards: most likely what broke the circle.
+    """
+
+    at_s: float
+    lasted_s: float
+    is_broken: bool
+    waits: tuple[WaitedFor, ...]
+    ended: dict[str, str]
+    first_word: StoryLine | None = None
+
+
+class WaitingSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen of transactions that waited for each other inside databases, in looks a few times a second.
+
+    Of the `deadlocks`, `unseen_by_servers` went through several databases, and `unbroken` were there to the end.
+    `transactions` were in them, `lost` of these did not commit. The first ones are `shown`.
+    """
+
+    waits: int = 0
+    longest_s: float = 0.0
+    deadlocks: int = 0
+    unseen_by_servers: int = 0
+    unbroken: int = 0
+    longest_deadlock_s: float = 0.0
+    transactions: int = 0
+    lost: int = 0
+    shown: tuple[Deadlock, ...] = ()
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Operations by outcome, and how unknown ones were closed from the participants' rows.
 
@@ -229,7 +271,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The judgement of one run folder, as it stands in verdict.json.
 
-    `omitted` are windows that had a chance and did not come: the verdict says nothing of them.
+    `omitted` are windows that had a chance and did not come: the verdict says nothing of them. `waiting` is None
+    where no database says who waits. `stories` are of transactions that findings name, and of the shown deadlocks.
     """
 
     schema: int
@@ -243,6 +286,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     omitted: tuple[Omission, ...] = ()
     readers: tuple[ReaderSummary, ...] = ()
     blocking: BlockingSummary | None = None
+    waiting: WaitingSummary | None = None
     stories: dict[str, tuple[StoryLine, ...]] = {}
     errors: tuple[str, ...] = ()
 

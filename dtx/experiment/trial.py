@@ -35,6 +35,7 @@ from dtx.experiment.judging import judge_run
 from dtx.experiment.planning import Planned
 from dtx.experiment.quiet import PATIENCE, UNCLAIMED_WITHIN_S, QuietWatch
 from dtx.experiment.record import Record
+from dtx.experiment.wait_watch import WaitWatch
 from dtx.experiment.watch import WatchedNodes
 from dtx.targets.environment import Environment
 from dtx.workload.driver import Driver
@@ -121,6 +122,7 @@ class Trial:
                 dead_servers=environment.dead_servers,
             ) as nodes,
             BranchWatch(environment.branches, record),
+            WaitWatch(environment.waits, record) as waits,
         ):
             ports = Ports(
                 links=environment.links,
@@ -138,7 +140,7 @@ class Trial:
             self._folder.write_plan(self._plan)
             with Nemesis(schedule, ports) as nemesis:
                 yield from self._main(record, driver, nemesis)
-            yield from self._recover(environment, record, driver)
+            yield from self._recover(environment, record, driver, waits)
 
     def _warm_up(
         self, environment: Environment, record: Record, driver: Driver
@@ -165,7 +167,7 @@ class Trial:
             yield self._tick(PhaseName.DRAIN, drain_ns, record, driver)
 
     def _recover(
-        self, environment: Environment, record: Record, driver: Driver
+        self, environment: Environment, record: Record, driver: Driver, waits: WaitWatch
     ) -> Iterator[TrialEvent]:
         contract_s = environment.system.contract.converges_within_s
         began_ns = record.phase(PhaseName.RECOVERY)
@@ -184,6 +186,7 @@ class Trial:
             else:
                 yield self._tick(PhaseName.RECOVERY, began_ns, record, driver, waiting_for=seen)
         driver.stop_reading()
+        waits.stop()
         driver.finish(Deadline.after(0))
         watch.ask_the_rest()
         record.phase(PhaseName.OBSERVE)

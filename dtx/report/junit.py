@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import CheckResult, Status, Verdict
+from dtx.report import deadlocks
 from dtx.report.headline import subject
 from dtx.report.readers import in_short
 from dtx.report.wording import command_line
@@ -35,6 +36,8 @@ def junit_xml(plan: Plan, verdict: Verdict, took_s: float) -> bytes:
     )
     properties = ET.SubElement(suite, "properties")
     told = [(f"reads.{reader.reader}", in_short(reader)) for reader in verdict.readers]
+    if verdict.waiting is not None:
+        told.append(("waits", deadlocks.in_short(verdict.waiting)))
     for name, value in (("seed", str(plan.seed)), ("command", command_line(plan.command)), *told):
         ET.SubElement(properties, "property", name=name, value=_legal(value))
     suite.extend(cases)

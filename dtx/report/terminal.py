@@ -11,6 +11,7 @@ from dtx.core.run_folder import Plan
 from dtx.core.verdict import Status, Verdict
 from dtx.report import colours
 from dtx.report.blocking import blocking_lines
+from dtx.report.deadlocks import deadlock_lines
 from dtx.report.faults import fault_lines
 from dtx.report.headline import headline, particulars
 from dtx.report.readers import reader_lines
@@ -49,6 +50,7 @@ def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Rendera
     yield from _counts(verdict)
     yield from reader_lines(plan, verdict)
     yield from blocking_lines(verdict.blocking)
+    yield from deadlock_lines(verdict)
     if verdict.status is Status.HOLDS:
         yield Text.assemble(("Invariants", colours.HEADING), ", all that are claimed hold")
         yield InvariantsInShort(verdict)

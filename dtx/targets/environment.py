@@ -20,6 +20,7 @@ from dtx.targets.products import launch
 from dtx.targets.proxies.links import ProxiedLinks
 from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
 from dtx.targets.runtime import Address, RunScope, Runtime, ServerProcess
+from dtx.targets.waiting import DatabaseWaits
 from dtx.targets.workers.crash_files import CrashFiles
 from dtx.targets.workers.durable import DurableFiles
 from dtx.targets.workers.logs import LogCollector
@@ -33,7 +34,7 @@ _TOXIPROXY_HINT = "`dtx doctor` says which one is used; DTX_TOXIPROXY names anot
 
 
 class Environment:
-    """Holds the links, nodes, crash points, sessions, row locks, durable files and the observer of a running system.
+    """Holds the links, nodes, crash points, sessions, row locks, durable files, waits and the observer of a running system.
 
     Begin with `start`; a session calls `reset` between trials, which proves that nothing of the last one is
     left; `close` ends everything, in whatever state.
@@ -54,6 +55,7 @@ class Environment:
         self.row_locks = DatabaseRowLocks(self._databases)
         self.durability = DurableFiles(self._workers)
         self.observer = Observer(system, self._databases)
+        self.waits = DatabaseWaits(system, self._databases)
 
     @property
     def links(self) -> ProxiedLinks:

@@ -42,6 +42,7 @@ class Observer:
                 (Shape.EFFECTS, observing.EFFECT_COLUMNS, observing.effect_rows),
                 (Shape.PENDING, observing.PENDING_COLUMNS, observing.pending_rows),
                 (Shape.DECISIONS, observing.DECISION_COLUMNS, observing.decision_rows),
+                (Shape.WAITS, observing.WAIT_COLUMNS, observing.wait_rows),
             ):
                 if shape in database.observe:
                     query = database.observe[shape]

@@ -8,13 +8,22 @@ from decimal import Decimal
 from typing import Any
 
 from dtx.core.errors import ConfigError
-from dtx.core.observation import DecisionRow, Effect, EffectRow, InvariantRow, PendingRow, Side
+from dtx.core.observation import (
+    DecisionRow,
+    Effect,
+    EffectRow,
+    InvariantRow,
+    PendingRow,
+    Side,
+    WaitRow,
+)
 
 Cells = Sequence[Any]
 
 EFFECT_COLUMNS = ("(tx, step, effect, amount, at)", (4, 5))
 PENDING_COLUMNS = ("(tx, since)", (1, 2))
 DECISION_COLUMNS = ("(tx, decision, at)", (2, 3))
+WAIT_COLUMNS = ("(waiter, holder, what)", (2, 3))
 INVARIANT_COLUMNS = ("(value) or (key, value)", (1, 2))
 """What a query of the shape may have: in words, and how many."""
 
@@ -53,6 +62,12 @@ def decision_rows(database: str, rows: Sequence[Cells]) -> list[DecisionRow]:
             )
         )
     return found
+
+
+def wait_rows(database: str, rows: Sequence[Cells]) -> list[WaitRow]:
+    """Return rows of shape waits from (waiter, holder) or (waiter, holder, what)."""
+    where = f"[databases.{database}.observe] waits"
+    return [_wait(where, database, row) for row in rows]
 
 
 def residue_count(database: str, name: str, rows: Sequence[Cells]) -> int:
@@ -100,6 +115,16 @@ def _effect(where: str, database: str, row: Cells) -> EffectRow:
         effect=effect,
         amount=_whole(where, "amount", row[3]),
         at_ns=_time_ns(where, row[4]) if len(row) == 5 else None,
+    )
+
+
+def _wait(where: str, database: str, row: Cells) -> WaitRow:
+    check_columns(where, len(row), WAIT_COLUMNS)
+    return WaitRow(
+        participant=database,
+        waiter=_text(where, "waiter", row[0]),
+        holder=_text(where, "holder", row[1]),
+        what="" if len(row) == 2 or row[2] is None else _text(where, "what", row[2]),
     )
 
 

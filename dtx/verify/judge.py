@@ -16,6 +16,7 @@ from dtx.verify.blocking import measure_blocking
 from dtx.verify.check import Checker, Premise
 from dtx.verify.closure import count_operations
 from dtx.verify.coverage import measure_coverage
+from dtx.verify.deadlocks import find_circles, members, summarise_waiting
 from dtx.verify.latency import summarise_latency
 from dtx.verify.ledger import Ledger, build_ledger
 from dtx.verify.reading import summarise_reads
@@ -85,6 +86,9 @@ def judge(
     ]
     doubts = [*ledger.malformed, *unmet.values(), *_undecided(checked, unmet)]
     timeline = ledger.timeline
+    circles = find_circles(ledger.waits)
+    named = {f.tx for check in checks for f in check.findings if f.tx is not None}
+    stories = tell_stories(ledger, logs, named | members(circles))
     return Verdict(
         schema=SCHEMA,
         status=_status(accusations, doubts),
@@ -99,9 +103,8 @@ def judge(
         ),
         readers=summarise_reads(ledger),
         blocking=measure_blocking(ledger),
-        stories=tell_stories(
-            ledger, logs, {f.tx for check in checks for f in check.findings if f.tx is not None}
-        ),
+        waiting=summarise_waiting(ledger, circles, stories, logs.keys()),
+        stories=stories,
         errors=errors,
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dtx.config.model import Client, Contract, Reader, System
-from dtx.core.history import HistoryEntry, Read
-from dtx.core.observation import EffectRow, PendingRow
+from dtx.core.history import HistoryEntry, Read, Wait
+from dtx.core.observation import EffectRow, PendingRow, Shape
 from dtx.core.run_folder import Observations, Plan
 from dtx.verify.branches import Blocking, join_branches
 from dtx.verify.effects import StepTally, tally_effects
@@ -31,6 +31,8 @@ class Ledger:
         blocking: prepared branches that stayed in doubt.
         readers: the reading clients, by name.
         reads: what they recorded, in order.
+        waits: who was seen to wait for whom inside a database, in the order in which it was over.
+        is_showing_waits: whether a database says who waits.
         has_observations: whether the run came so far that all rows were read.
     """
 
@@ -48,6 +50,8 @@ class Ledger:
     pending: Mapping[str, Sequence[PendingRow]]
     readers: Mapping[str, Reader]
     reads: Sequence[Read]
+    waits: Sequence[Wait]
+    is_showing_waits: bool
     observations: Observations
     has_observations: bool
 
@@ -105,6 +109,8 @@ def build_ledger(
         pending=_by_tx(seen.pending),
         readers=system.readers,
         reads=[entry for entry in history if isinstance(entry, Read)],
+        waits=[entry for entry in history if isinstance(entry, Wait)],
+        is_showing_waits=any(Shape.WAITS in d.observe for d in system.databases.values()),
         observations=seen,
         has_observations=observations is not None,
     )

@@ -55,6 +55,7 @@ def _tell(ledger: Ledger, tx: str, from_logs: Sequence[_Line]) -> tuple[StoryLin
         *from_logs,
         *_database_lines(ledger, tx),
         *_reader_lines(ledger, tx),
+        *_wait_lines(ledger, tx),
     ]
     begin_ns = min((line.at_ns for line in own), default=ledger.timeline.begin_ns)
     end_ns = max((line.at_ns for line in own), default=ledger.timeline.end_ns)
@@ -100,6 +101,20 @@ def _reader_lines(ledger: Ledger, tx: str) -> Iterator[_Line]:
         ):
             if names:
                 yield _Line(at_ns=read.at_ns, who=read.reader, what=f"{sees} at {_joined(names)}")
+
+
+def _wait_lines(ledger: Ledger, tx: str) -> Iterator[_Line]:
+    for wait in ledger.waits:
+        for_what = f" ({wait.what})" if wait.what else ""
+        at_least = f"{(wait.last_ns - wait.first_ns) / 1e9:.2f} s or longer"
+        spell = at_least if wait.is_over else "to the end"
+        if wait.waiter == tx:
+            what = f"waits for {wait.holder}{for_what}, {spell}"
+        elif wait.holder == tx:
+            what = f"keeps {wait.waiter} waiting{for_what}, {spell}"
+        else:
+            continue
+        yield _Line(at_ns=wait.first_ns, who=wait.database, what=what)
 
 
 def _joined(names: Sequence[str]) -> str:

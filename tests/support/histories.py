@@ -44,6 +44,7 @@ from dtx.core.history import (
     ProcessEvent,
     QuietEvent,
     Read,
+    Wait,
 )
 from dtx.core.observation import (
     DecisionRow,
@@ -126,8 +127,11 @@ def make_system(
     contract: Contract,
     participants: Mapping[str, Expression] = PARTICIPANTS,
     readers: Mapping[str, Reader] | None = None,
+    *,
+    is_showing_waits: bool = False,
 ) -> System:
     """Return the order system: three databases, one participant each."""
+    waits = {Shape.WAITS: "select"} if is_showing_waits else {}
     return System(
         name="shop",
         folder=Path(),
@@ -137,7 +141,7 @@ def make_system(
                 name=name,
                 kind=DatabaseKind.POSTGRES,
                 schema=None,
-                observe={Shape.EFFECTS: "select"},
+                observe={Shape.EFFECTS: "select", **waits},
                 residue={},
             )
             for name in STEPS
@@ -305,6 +309,7 @@ class RunBuilder:
         default_factory=lambda: QuietEvent(at_ns=mono(12), is_quiet=True, waited_s=1.0)
     )
     is_observed: bool = True
+    is_showing_waits: bool = False
 
     def __post_init__(self) -> None:
         self.residue.append(ResidueRow(participant=PAYMENTS, name="unsent", count=0))
@@ -491,6 +496,26 @@ class RunBuilder:
         if until_s is not None:
             self.history.append(BranchEnded(at_ns=mono(until_s), participant=participant, gid=gid))
 
+    def wait_for(
+        self,
+        waiter: str,
+        holder: str,
+        begin_s: float,
+        end_s: float,
+        *,
+        database: str,
+        what: str = "",
+        is_over: bool = True,
+    ) -> None:
+        """A transaction waits for another one inside a database, from one moment to another."""
+        self.is_showing_waits = True
+        self.history.append(
+            Wait(
+                at_ns=mono(end_s), database=database, waiter=waiter, holder=holder, what=what,
+                first_ns=mono(begin_s), last_ns=mono(end_s), is_over=is_over,
+            )
+        )  # fmt: skip
+
     def wait(self, participant: str, session: str, since_s: float, until_s: float) -> None:
         """A session waits for a branch in doubt."""
         self.history.append(
@@ -623,7 +648,12 @@ class RunBuilder:
 
     def system(self) -> System:
         """Return the system that was run."""
-        system = make_system(self.contract, self.participants, self.readers)
+        system = make_system(
+            self.contract,
+            self.participants,
+            self.readers,
+            is_showing_waits=self.is_showing_waits,
+        )
         return replace(system, client=replace(system.client, keys=self.keys))
 
     def ledger(self) -> Ledger:

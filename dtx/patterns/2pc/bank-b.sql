@@ -29,10 +29,13 @@ create table at_work (
     tx      varchar(40) not null
 ) engine = memory;
 
--- Few, and so hot. zoe has nothing at either bank, and walt's accounts take no deposits.
+-- Few, and so hot. zoe has nothing at either bank; uma's, vic's and walt's accounts take no deposits.
 insert into accounts (customer, initial, balance, is_closed) values
     ('ann', 100000000, 100000000, false), ('ben', 100000000, 100000000, false),
     ('cleo', 100000000, 100000000, false), ('dan', 100000000, 100000000, false),
     ('eve', 100000000, 100000000, false), ('finn', 100000000, 100000000, false),
     ('gus', 100000000, 100000000, false), ('hana', 100000000, 100000000, false),
+    ('ivan', 100000000, 100000000, false), ('jane', 100000000, 100000000, false),
+    ('kim', 100000000, 100000000, false), ('leo', 100000000, 100000000, false),
+    ('uma', 100000000, 100000000, true), ('vic', 100000000, 100000000, true),
     ('walt', 100000000, 100000000, true), ('zoe', 0, 0, false);

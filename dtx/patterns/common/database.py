@@ -33,19 +33,17 @@ DEADLINE_S = 1.5
 """For one use of a connection: all statements of a local transaction and its COMMIT."""
 
 _CHECKOUT_S = 1.0
-LOCK_WITHIN_MS = 1000
-_SESSION = {
-    "statement_timeout": "2000",
-    "idle_in_transaction_session_timeout": "2000",
-}
-"""In ms, kept by the server, so that it lets go even when the link to us is silent."""
+LOCK_WITHIN_S = 1.0
+
+_SERVER_LATER_S = 0.5
+"""So much later than we give up does the server: it lets go even when the link to us is silent."""
 
 
 class Database:
     """The pool; an async context manager. All methods raise psycopg.Error when the database can't be used.
 
-    `connections` at most, `ready` of them opened at once and kept; so many `waiting` beyond them. A statement waits
-    `lock_within_ms` for a lock.
+    `connections` at most, `ready` of them opened at once and kept; so many `waiting` beyond them. One use
+    of a connection takes `within_s` at most, and a statement of it waits `lock_within_s` for a lock.
     """
 
     def __init__(
@@ -55,9 +53,10 @@ class Database:
         connections: int = 16,
         waiting: int = 64,
         ready: int = 2,
-        lock_within_ms: int = LOCK_WITHIN_MS,
+        within_s: float = DEADLINE_S,
+        lock_within_s: float = LOCK_WITHIN_S,
     ) -> None:
-        session = {"lock_timeout": str(lock_within_ms), **_SESSION}
+        self._within_s = within_s
         self._connections = connections
         # Whoever asks gives up after a second or so. A longer queue would fill with work that nobody waits for, and
         # after an outage there would be time for nothing else: better an error at once, and a retry later. Not the
@@ -69,7 +68,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "connect_timeout": 2,
-                "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+                "options": _options(within_s, lock_within_s),
             },
             min_size=ready,
             max_size=connections,
@@ -114,7 +113,7 @@ class Database:
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Connection]:
         connection = await self._checkout()
-        watchdog = asyncio.get_running_loop().call_later(DEADLINE_S, _shut_down, connection)
+        watchdog = asyncio.get_running_loop().call_later(self._within_s, _shut_down, connection)
         try:
             yield connection
         finally:
@@ -166,6 +165,15 @@ class Database:
             await connection.close()
             await self._pool.putconn(connection)
         raise psycopg.OperationalError("all pooled connections were found dead")
+
+
+def _options(within_s: float, lock_within_s: float) -> str:
+    """Return the server's own time-outs for a session."""
+    later_ms = round((within_s + _SERVER_LATER_S) * 1000)
+    return (
+        f"-c lock_timeout={round(lock_within_s * 1000)} -c statement_timeout={later_ms}"
+        f" -c idle_in_transaction_session_timeout={later_ms}"
+    )
 
 
 def _is_alive(connection: Connection) -> bool:

@@ -14,7 +14,13 @@ import pymysql
 from pymysql.constants import ER
 
 from dtx.patterns.twophase.identity import BranchId, Xid
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession, MariaDbSessions, lock_of
+from dtx.patterns.twophase.mariadb_sessions import (
+    ANSWER_WITHIN_S,
+    LOCK_WITHIN_S,
+    MariaDbSession,
+    MariaDbSessions,
+    lock_of,
+)
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
 
 W = TypeVar("W")
@@ -34,11 +40,22 @@ _LISTED = re.compile(r"X'(?P<gtrid>[0-9a-f]+)',X'(?P<bqual>[0-9a-f]+)'", re.IGNO
 class MariaDbResource(Generic[W]):
     """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed."""
 
-    def __init__(self, name: str, url: str, work: MariaDbWork[W], *, marker: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        work: MariaDbWork[W],
+        *,
+        marker: str,
+        within_s: float = ANSWER_WITHIN_S,
+        lock_within_s: int = LOCK_WITHIN_S,
+    ) -> None:
         self.name = name
         self._work = work
         self._marker = marker
-        self._working = MariaDbSessions(url, sessions=32, ready=12)
+        self._working = MariaDbSessions(
+            url, sessions=32, ready=12, within_s=within_s, lock_within_s=lock_within_s
+        )
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
         self._settling = MariaDbSessions(url, sessions=8, ready=4)
 

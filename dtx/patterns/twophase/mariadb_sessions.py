@@ -23,26 +23,31 @@ CONNECT_WITHIN_S = 1.0
 ANSWER_WITHIN_S = 1.5
 """For one statement: longer than the server waits for a row lock."""
 
+LOCK_WITHIN_S = 1
+
 CHECKOUT_WITHIN_S = 1.0
 
-_SETTINGS = (
-    # The server lets go of a branch whose client fell silent: it is rolled back, or detached if it is prepared.
-    "set session innodb_lock_wait_timeout = 1, idle_transaction_timeout = 2,"
-    " tx_isolation = 'READ-COMMITTED'"
-)
+_LATER_S = 1
+"""So much later than we give up does the server, which then lets go of a branch whose client fell silent."""
 
 
 class MariaDbSession:
-    """One session; its methods block, for a bounded time, and raise pymysql.MySQLError."""
+    """One session; its methods block, `within_s` at most, and raise pymysql.MySQLError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        within_s: float = ANSWER_WITHIN_S,
+        lock_within_s: int = LOCK_WITHIN_S,
+    ) -> None:
         parts = urlsplit(url)
         self.name = uuid.uuid4().hex[:8]
         self._connection: pymysql.Connection[Any] = pymysql.connect(
             host=parts.hostname, port=parts.port or 3306, user=parts.username,
             password=parts.password or "", database=parts.path.lstrip("/"), autocommit=True,
-            connect_timeout=CONNECT_WITHIN_S, read_timeout=ANSWER_WITHIN_S,
-            write_timeout=ANSWER_WITHIN_S, init_command=_SETTINGS, charset="utf8mb4",
+            connect_timeout=CONNECT_WITHIN_S, read_timeout=within_s,
+            write_timeout=within_s, init_command=_settings(within_s, lock_within_s), charset="utf8mb4",
         )  # fmt: skip
         self.execute("do get_lock(%(name)s, 0)", {"name": lock_of(self.name)})
 
@@ -66,8 +71,16 @@ class MariaDbSession:
 class MariaDbSessions:
     """A pool of sessions with a thread for each, `ready` of them opened ahead; an async context manager."""
 
-    def __init__(self, url: str, *, sessions: int, ready: int) -> None:
-        self._url = url
+    def __init__(
+        self,
+        url: str,
+        *,
+        sessions: int,
+        ready: int,
+        within_s: float = ANSWER_WITHIN_S,
+        lock_within_s: int = LOCK_WITHIN_S,
+    ) -> None:
+        self._open = lambda: MariaDbSession(url, within_s=within_s, lock_within_s=lock_within_s)
         self._ready = ready
         self._ahead: asyncio.Task[None] | None = None
         self._idle: list[MariaDbSession] = []
@@ -102,7 +115,7 @@ class MariaDbSessions:
         if self._idle:
             return self._idle.pop()
         try:
-            return await self.run(lambda: MariaDbSession(self._url))
+            return await self.run(self._open)
         except BaseException:
             self._room.release()
             raise
@@ -110,7 +123,7 @@ class MariaDbSessions:
     async def _open_ahead(self) -> None:
         with suppress(pymysql.MySQLError):  # whoever needs a session says so, and tries again
             while len(self._idle) < self._ready:
-                self._idle.append(await self.run(lambda: MariaDbSession(self._url)))
+                self._idle.append(await self.run(self._open))
 
     def keep(self, session: MariaDbSession) -> None:
         """Give back a session that is inside no transaction."""
@@ -132,3 +145,11 @@ class MariaDbSessions:
 def lock_of(session: str) -> str:
     """Return the name of the user lock that a session holds."""
     return f"session-{session}"
+
+
+def _settings(within_s: float, lock_within_s: int) -> str:
+    """Return the server's own time-outs for a session; an idle branch is rolled back, or detached if prepared."""
+    return (
+        f"set session innodb_lock_wait_timeout = {lock_within_s},"
+        f" idle_transaction_timeout = {int(within_s) + _LATER_S}, tx_isolation = 'READ-COMMITTED'"
+    )

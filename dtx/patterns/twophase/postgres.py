@@ -12,9 +12,9 @@ from typing import Generic, LiteralString, Self, TypeVar
 import psycopg
 from psycopg import errors, sql
 
-from dtx.patterns.common.database import LOCK_WITHIN_MS, Connection, Database
+from dtx.patterns.common.database import DEADLINE_S, LOCK_WITHIN_S, Connection, Database
 from dtx.patterns.twophase.identity import BranchId, Xid
-from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
+from dtx.patterns.twophase.resource import Branch, Decision, RefusedError, ResourceError, Settled
 
 W = TypeVar("W")
 
@@ -42,13 +42,14 @@ class PostgresResource(Generic[W]):
         work: PostgresWork[W],
         *,
         marker: LiteralString,
-        lock_within_ms: int = LOCK_WITHIN_MS,
+        within_s: float = DEADLINE_S,
+        lock_within_s: float = LOCK_WITHIN_S,
     ) -> None:
         self.name = name
         self._work = work
         self._marker = marker
         # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
-        self._working = Database(url, ready=12, lock_within_ms=lock_within_ms)
+        self._working = Database(url, ready=12, within_s=within_s, lock_within_s=lock_within_s)
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
         self._settling = Database(url, connections=8, waiting=400, ready=8)
 
@@ -68,7 +69,7 @@ class PostgresResource(Generic[W]):
         await self._working.__aexit__(kind, error, traceback)
         await self._settling.__aexit__(kind, error, traceback)
 
-    async def begin(self, xid: Xid, work: W) -> "PostgresBranch[W]":
+    async def begin(self, xid: Xid, work: W) -> Branch:
         """Begin a branch and do its work."""
         held = AsyncExitStack()
         try:

@@ -17,7 +17,7 @@ from dtx.patterns.twophase.resource import RefusedError
 BANK_A = "bank-a"
 BANK_B = "bank-b"
 
-LOCK_WITHIN_MS = 400
+LOCK_WITHIN_S = 0.4
 """At PostgreSQL. MariaDB counts in whole seconds."""
 
 MARKER = "select 1 from bank_effects where tx = %(tx)s"
@@ -55,7 +55,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 def bank_a(url: str) -> PostgresResource[Transfer]:
     """Return the bank in PostgreSQL."""
-    return PostgresResource(BANK_A, url, move_at_a, marker=MARKER, lock_within_ms=LOCK_WITHIN_MS)
+    return PostgresResource(BANK_A, url, move_at_a, marker=MARKER, lock_within_s=LOCK_WITHIN_S)
 
 
 def bank_b(url: str) -> MariaDbResource[Transfer]:

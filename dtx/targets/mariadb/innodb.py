@@ -3,7 +3,8 @@
 import re
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dtx.targets.mariadb.connecting import Connection, rows
@@ -11,6 +12,8 @@ from dtx.targets.mariadb.connecting import Connection, rows
 REFRESHED_AFTER_S = 0.12
 """InnoDB answers from a copy that it renews only if nobody looked for 0.1 s (trx0i_s.cc, CACHE_MIN_IDLE_TIME): who
 looks more often than that sees the same moment for ever."""
+
+VIEWS_PREFIX = "innodb_"
 
 _TRANSACTIONS = "select trx_id, trx_mysql_thread_id from information_schema.innodb_trx"
 
@@ -52,17 +55,19 @@ class Moment:
 
 
 class InnodbViews:
-    """The views of one server, for all who look at them: asked anew at most every REFRESHED_AFTER_S."""
+    """The views of one server, for all who look at them: in turns, so that each look is a new one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
+        self._moment_at = float("-inf")
         self._moment = Moment(sessions={}, waits=frozenset())
 
     def moment(self, connection: Connection) -> Moment:
         """Return how things were, REFRESHED_AFTER_S ago at the most."""
         with self._lock:
-            if time.monotonic() - self._asked_at >= REFRESHED_AFTER_S:
+            if time.monotonic() - self._moment_at >= REFRESHED_AFTER_S:
+                self._await_renewal()
                 # The second answer is of the same copy as the first.
                 self._moment = Moment(
                     sessions={
@@ -70,8 +75,21 @@ class InnodbViews:
                     },
                     waits=frozenset((int(w), int(b)) for w, b in rows(connection, _WAITS)),
                 )
-                self._asked_at = time.monotonic()
+                self._asked_at = self._moment_at = time.monotonic()
             return self._moment
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Lend the views for one look of somebody's own, once they can be renewed."""
+        with self._lock:
+            self._await_renewal()
+            try:
+                yield
+            finally:
+                self._asked_at = time.monotonic()
+
+    def _await_renewal(self) -> None:
+        time.sleep(max(0.0, self._asked_at + REFRESHED_AFTER_S - time.monotonic()))
 
 
 def prepared_transactions(connection: Connection) -> dict[int, int]:

@@ -48,7 +48,8 @@ INIT_SQL = "\n".join(
         f"create user '{HARNESS}'@'%';",
         f"grant all privileges on *.* to '{HARNESS}'@'%' with grant option;",
         f"create user '{READER}'@'%';",
-        f"grant select, show view, execute on *.* to '{READER}'@'%';",
+        # Process: InnoDB's views of who waits for whom.
+        f"grant select, show view, execute, process on *.* to '{READER}'@'%';",
         f"create user '{USER}'@'%' identified by '{PASSWORD}';",
         f"grant all privileges on {DATABASE}.* to '{USER}'@'%';",
         f"create database {DATABASE};",

@@ -5,7 +5,7 @@ The harness never looks through a proxy, so it sees the truth during a partition
 
 import datetime
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from dtx.targets.database import Answer
 from dtx.targets.mariadb import schema as schemas
 from dtx.targets.mariadb.branches import MariaDbBranches
 from dtx.targets.mariadb.connecting import Connection, connect, is_gone, rows, session, words_of
-from dtx.targets.mariadb.innodb import InnodbViews
+from dtx.targets.mariadb.innodb import VIEWS_PREFIX, InnodbViews
 from dtx.targets.mariadb.row_locks import MariaDbRowLocks
 from dtx.targets.mariadb.sessions import MariaDbSessions
 from dtx.targets.mariadb.setup import DATABASE, PASSWORD, READER, USER
@@ -29,6 +29,9 @@ QUERY_TIMEOUT_S = 20
 
 RESET_WITHIN_S = 10.0
 
+READ_ONLY = "start transaction read only"
+"""A function of the system's may write as its definer, whoever calls it: not inside this."""
+
 
 class MariaDbTarget:
     """One server. `name` is the database's name in system.toml."""
@@ -36,7 +39,7 @@ class MariaDbTarget:
     def __init__(self, name: str, server: ServerProcess) -> None:
         self.name = name
         self.server = server
-        views = InnodbViews()
+        self._views = views = InnodbViews()
         self.sessions = MariaDbSessions(name, self.session, views)
         self.row_locks = MariaDbRowLocks(name, self.session, views)
         self.branches = MariaDbBranches(name, self.session, views)
@@ -155,6 +158,7 @@ class MariaDbTarget:
         """Return how many rows each query has, in one session; errors as those of `query`."""
         found = []
         with self._reading() as connection:
+            rows(connection, READ_ONLY)
             for text in queries:
                 with self._blaming(text):
                     # The line break ends a comment at the query's end.
@@ -190,12 +194,12 @@ class MariaDbTarget:
     def _reading(self, within_s: int | None = None) -> Iterator[Connection]:
         with session(self.name, self.server.address, user=READER) as connection:
             rows(connection, f"set session max_statement_time = {within_s or QUERY_TIMEOUT_S}")
-            # A function of the system's may still write as its definer: not inside this.
-            rows(connection, "start transaction read only")
             yield connection
 
     def _answer(self, connection: Connection, text: str) -> Answer:
-        with self._blaming(text), connection.cursor() as cursor:
+        turn = self._views.turn() if VIEWS_PREFIX in text.casefold() else nullcontext()
+        with turn, self._blaming(text), connection.cursor() as cursor:
+            cursor.execute(READ_ONLY)
             # It takes one statement that reads or changes rows and nothing else: a procedure, a block or `set` could
             # commit, and so leave the transaction that holds what a function of the system's may do.
             cursor.execute(f"explain {text}")

@@ -168,7 +168,7 @@ class PostgresTarget:
     def counts(self, queries: Sequence[str]) -> list[int]:
         """Return how many rows each query has, in one session; errors as those of `query`."""
         found = []
-        with self._reading() as connection:
+        with self._reading() as connection, connection.transaction(force_rollback=True):
             for text in queries:
                 with self._blaming(text):
                     # The line break ends a comment at the query's end.
@@ -199,17 +199,17 @@ class PostgresTarget:
     def _reading(self, within_s: int | None = None) -> Iterator["psycopg.Connection[Any]"]:
         """Give a session in which a statement can't write, nor make itself able to.
 
-        Statements are prepared, for the server then refuses several in one text, of which the first could switch
-        to writing; and they run in a block, which no procedure can commit to begin another transaction.
+        Statements have to be prepared, for the server then refuses several in one text, of which the first could
+        switch to writing; and run in a block, which no procedure can commit to begin another transaction.
         """
         options = f"-c default_transaction_read_only=on -c statement_timeout={within_s or QUERY_TIMEOUT_S}s"
         with self._session(DATABASE, options=options) as connection:
             connection.prepare_threshold = 5
-            with connection.transaction(force_rollback=True):
-                yield connection
+            yield connection
 
     def _answer(self, connection: "psycopg.Connection[Any]", text: str) -> Answer:
-        with self._blaming(text):
+        # A block for each: within one, the server's views of its sessions stay as they were at first.
+        with self._blaming(text), connection.transaction(force_rollback=True):
             cursor = connection.execute(text.encode(), prepare=True)
             if cursor.description is None:
                 raise ConfigError(f"{self.name}: query failed: it gives no rows\n  {text}")

@@ -9,6 +9,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from dtx.core.deadline import Deadline, poll_until
 from dtx.core.errors import ConfigError, ProvisionError
 from dtx.targets.local.runtime import LocalRuntime
 from dtx.targets.mariadb.setup import DATABASE, PASSWORD, USER
@@ -218,6 +219,29 @@ class TestQueries:
         )
         with target.asking(1) as ask, pytest.raises(ConfigError, match="interrupted"):
             ask(endless)
+
+    def test_queries_may_see_who_waits_for_whom_as_it_changes(self, target: MariaDbTarget) -> None:
+        waits = (
+            "select w.trx_mysql_thread_id, b.trx_mysql_thread_id from information_schema.innodb_lock_waits l"
+            " join information_schema.innodb_trx w on w.trx_id = l.requesting_trx_id"
+            " join information_schema.innodb_trx b on b.trx_id = l.blocking_trx_id"
+        )
+        update = "update accounts set balance = 1 where name = 'ben'"
+        with target.asking(5) as ask, connect(target) as holder, connect(target) as waiter:
+            assert ask(waits) == (2, [])
+            [(first,)], [(second,)] = (
+                run(session, "select connection_id()") for session in (holder, waiter)
+            )
+            run(holder, "start transaction", update)
+            waiting = threading.Thread(target=run, args=(waiter, update))
+            waiting.start()
+            # Not more often than InnoDB renews its views.
+            is_seen = poll_until(
+                lambda: ask(waits) == (2, [(second, first)]), Deadline.after(5), every_s=0.15
+            )
+            run(holder, "rollback")
+            waiting.join(5)
+        assert is_seen
 
     def test_counts_are_rows_of_each_query(self, target: MariaDbTarget) -> None:
         assert target.counts(

@@ -364,6 +364,16 @@ class TestDeadServer:
             call(target, method)
         assert caught.value.exit_code is ExitCode.ENVIRONMENT
 
+    def test_asking_again_in_one_session_shows_sessions_that_came_since(
+        self, target: PostgresTarget
+    ) -> None:
+        others = "select count(*) from pg_stat_activity where application_name = 'late'"
+        with target.asking(5) as ask:
+            assert ask(others) == (1, [(0,)])
+            with connect(target) as session:
+                session.execute("set application_name = 'late'")
+                assert ask(others) == (1, [(1,)])
+
     def test_server_that_dies_under_a_query_is_an_environment_error(
         self, target: PostgresTarget
     ) -> None:

@@ -6,8 +6,15 @@ from decimal import Decimal
 import pytest
 
 from dtx.core.errors import ConfigError
-from dtx.core.observation import Effect, EffectRow, InvariantRow, PendingRow, Side
-from dtx.targets.observing import Cells, effect_rows, invariant_rows, pending_rows, residue_count
+from dtx.core.observation import Effect, EffectRow, InvariantRow, PendingRow, Side, WaitRow
+from dtx.targets.observing import (
+    Cells,
+    effect_rows,
+    invariant_rows,
+    pending_rows,
+    residue_count,
+    wait_rows,
+)
 
 AT = datetime.datetime(2026, 3, 4, 5, 6, 7, 123457, tzinfo=datetime.UTC)
 AT_NS = 1_772_600_767_123_457_000
@@ -31,6 +38,25 @@ NOT_WHOLE = [
     b"1",
 ]
 WHOLE = [7, 7.0, Decimal(7), Decimal("7.00"), Decimal("70E-1")]
+
+
+class TestWaits:
+    @pytest.mark.parametrize(
+        ("row", "what"),
+        [
+            (("t1", "t2"), ""),
+            (("t1", "t2", None), ""),
+            (("t1", "t2", "account ann"), "account ann"),
+        ],
+    )
+    def test_row_is_who_waits_for_whom_and_may_say_for_what(self, row: Cells, what: str) -> None:
+        expected = WaitRow(participant="pay-db", waiter="t1", holder="t2", what=what)
+        assert wait_rows("pay-db", [row]) == [expected]
+
+    @pytest.mark.parametrize("row", [("t1",), ("t1", "t2", "a", "b"), ("t1", 7), ("t1", None)])
+    def test_row_of_another_shape_is_refused(self, row: Cells) -> None:
+        with pytest.raises(ConfigError, match=r"^\[databases.pay-db.observe\] waits: "):
+            wait_rows("pay-db", [row])
 
 
 class TestEffects:
