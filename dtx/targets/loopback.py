@@ -11,25 +11,24 @@ HIGHEST = 32000
 """Below the ephemeral range (32768 and up), whose ports the kernel hands to any outgoing connection: a killed
 server's port would be gone when it comes back."""
 
-_taken: set[int] = set()
+_reservations: dict[int, socket.socket] = {}
 _lock = threading.Lock()
 _random = random.SystemRandom()
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens and which this process never handed out before.
+    """Return a port on which nobody listens and which no dtx on this machine holds until its release.
 
     Raises:
         ProvisionError: none found, which means that the machine is full of listeners.
     """
     for _ in range(2000):
         port = _random.randint(LOWEST, HIGHEST)
-        with _lock:
-            if port in _taken:
-                continue
-            _taken.add(port)
+        if not _reserve(port):
+            continue
         if _can_bind(port):
             return port
+        release_port(port)
     raise ProvisionError(
         f"no free port on 127.0.0.1 between {LOWEST} and {HIGHEST}",
         hint="end servers that are left over: `dtx clean`",
@@ -39,7 +38,9 @@ def free_port() -> int:
 def release_port(port: int) -> None:
     """Allow the port to be handed out again."""
     with _lock:
-        _taken.discard(port)
+        reservation = _reservations.pop(port, None)
+    if reservation is not None:
+        reservation.close()
 
 
 def is_listening(port: int) -> bool:
@@ -47,6 +48,23 @@ def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _reserve(port: int) -> bool:
+    """Reserve the port before all other dtx on this machine, until it is released or this process ends.
+
+    Nobody listens on it before its server is up, nor while that is killed: another run would find it free. The name of
+    an abstract socket belongs to one process of the network namespace, as ports do, and the kernel gives it back.
+    """
+    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        reservation.bind(f"\0dtx-port-{port}")
+    except OSError:
+        reservation.close()
+        return False
+    with _lock:
+        _reservations[port] = reservation
+    return True
 
 
 def _can_bind(port: int) -> bool:

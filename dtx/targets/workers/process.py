@@ -114,9 +114,9 @@ class WorkerProcess:
         last = "no answer"
         while self.address and self.worker.ready:
             last = _ask(self.address, self.worker.ready) or last
+            self._refuse_dead()  # even if somebody answered 200
             if last == "200":
                 return
-            self._refuse_dead()
             if deadline.is_over:
                 raise self._not_ready(self.address, last)
             time.sleep(0.02)

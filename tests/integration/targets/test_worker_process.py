@@ -4,8 +4,11 @@ import http.client
 import json
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +64,25 @@ def soon() -> Deadline:
     return Deadline.after(20)
 
 
+@contextmanager
+def somebody_else(port: int) -> Iterator[None]:
+    """Let a server that is not the worker answer 200 to everything."""
+
+    class Yes(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", port), Yes) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 class TestReadiness:
     def test_worker_is_ready_when_its_path_answers_200(self, bench: Bench) -> None:
         worker = bench.worker(SERVER)
@@ -82,6 +104,15 @@ class TestReadiness:
         assert not worker.is_alive()
         worker.start()
         worker.wait_ready(soon())
+
+    def test_worker_that_ended_is_not_ready_though_somebody_answers_on_its_port(
+        self, bench: Bench
+    ) -> None:
+        ended = bench.started("raise SystemExit(3)", has_http=True)
+        assert ended.address is not None
+        assert eventually(lambda: not ended.is_alive())
+        with somebody_else(ended.address.port), pytest.raises(ProvisionError, match="status 3"):
+            ended.wait_ready(soon())
 
     def test_worker_without_http_is_ready_when_it_runs(self, bench: Bench) -> None:
         worker = bench.started("import time; time.sleep(60)")

@@ -1,17 +1,14 @@
 """Ports of servers: free, below the ephemeral ones, and never handed out twice."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from dtx.core.errors import ProvisionError
 from dtx.targets import loopback
 from dtx.targets.loopback import free_port, is_listening, release_port
-
-
-@pytest.fixture(autouse=True)
-def nothing_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loopback, "_taken", set())
 
 
 def only(monkeypatch: pytest.MonkeyPatch, port: int) -> int:
@@ -43,6 +40,21 @@ def test_port_with_a_listener_is_not_free(monkeypatch: pytest.MonkeyPatch, host:
         release_port(port)
         with pytest.raises(ProvisionError):
             free_port()
+
+
+def test_port_that_another_process_was_given_is_not_free_until_that_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = "from dtx.targets.loopback import free_port; print(free_port(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        port = only(monkeypatch, int(other.stdout.readline()))
+        with pytest.raises(ProvisionError):
+            free_port()
+        other.kill()
+    assert free_port() == port
 
 
 def test_release_of_a_port_that_was_not_taken_is_harmless() -> None:
