@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dtx.config.model import Client, Contract, Reader, System
 from dtx.core.history import HistoryEntry, Read, Wait
@@ -12,10 +14,13 @@ from dtx.verify.effects import StepTally, tally_effects
 from dtx.verify.operations import Operation, join_operations
 from dtx.verify.timeline import Timeline, build_timeline
 
+if TYPE_CHECKING:
+    from dtx.verify.reads import Observed
+
 _NOTHING: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Ledger:
     """What is known of a run.
 
@@ -54,6 +59,13 @@ class Ledger:
     is_showing_waits: bool
     observations: Observations
     has_observations: bool
+
+    @cached_property
+    def observed_reads(self) -> "tuple[Observed, ...]":
+        """What each reader saw, joined with what became of it; walked through once, for all who ask."""
+        from dtx.verify.reads import observe_reads  # noqa: PLC0415 (it reads a ledger)
+
+        return observe_reads(self)
 
     @property
     def is_judging_participants(self) -> bool:

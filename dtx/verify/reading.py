@@ -2,14 +2,14 @@
 
 from dtx.core.verdict import ReaderSummary
 from dtx.verify.ledger import Ledger
-from dtx.verify.reads import Anomaly, Observed, observe_reads
+from dtx.verify.reads import Anomaly, Observed
 
 _ERRORS = 3
 
 
 def summarise_reads(ledger: Ledger) -> tuple[ReaderSummary, ...]:
     """Return one summary for each reader, in the order of the file."""
-    return tuple(_summary(observed) for observed in observe_reads(ledger))
+    return tuple(_summary(observed) for observed in ledger.observed_reads)
 
 
 def _summary(observed: Observed) -> ReaderSummary:

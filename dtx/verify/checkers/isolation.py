@@ -15,7 +15,7 @@ from dtx.config.model import Contract, Isolation
 from dtx.core.verdict import Finding
 from dtx.verify.check import Checker, Judgement, Premise, convict
 from dtx.verify.ledger import Ledger
-from dtx.verify.reads import Anomaly, Observed, Sighting, WrongSum, observe_reads
+from dtx.verify.reads import Anomaly, Observed, Sighting, WrongSum
 from dtx.verify.words import count, evidence_rows, listed
 
 NAME: Final = "isolation"
@@ -40,7 +40,7 @@ _SHOWN: Final = 5
 
 def judge(ledger: Ledger) -> Judgement:
     """Convict what readers saw and the claimed level forbids."""
-    observed = observe_reads(ledger)
+    observed = ledger.observed_reads
     level = ledger.contract.isolation
     findings = [
         *(f for anomaly in _CONVICTING[level] for f in _finding(ledger, observed, anomaly)),

@@ -6,6 +6,8 @@ import pytest
 
 from dtx.config.model import Isolation
 from dtx.core.verdict import CheckResult, ReaderSummary, Status, Verdict
+from dtx.verify import reads
+from dtx.verify.ledger import Ledger
 from tests.support.histories import (
     INVENTORY,
     ORDERS,
@@ -306,3 +308,16 @@ def test_reads_of_a_reader_that_the_system_does_not_have_are_left_out() -> None:
     right(run)
     run.read(1.7, {PAYMENTS: ["t2"]}, name="gone")
     assert isolation(run.judge()).judged == 3
+
+
+def test_reads_are_walked_through_once_a_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[Ledger] = []
+
+    def counted(ledger: Ledger) -> tuple[reads.Observed, ...]:
+        walks.append(ledger)
+        return walk(ledger)
+
+    walk = reads.observe_reads
+    monkeypatch.setattr(reads, "observe_reads", counted)
+    a_run().judge()
+    assert len(walks) == 1
