@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WAKE_EVERY_S = 0.05
 _NOTICE = b"\ninterrupted; cleaning up (SIGKILL is safe too: the reaper cleans up then)\n"
 
 
@@ -73,23 +74,30 @@ def _main_thread_woken() -> Iterator[None]:
     taken, told = os.pipe()
     os.set_blocking(told, False)
     before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-    waker = threading.Thread(target=_wake_main_thread, args=(taken,), daemon=True, name="signals")
+    over = threading.Event()
+    waker = threading.Thread(
+        target=_wake_main_thread, args=(taken, over), daemon=True, name="signals"
+    )
     waker.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
+        over.set()
         os.close(told)
         waker.join()
         os.close(taken)
 
 
-def _wake_main_thread(taken: int) -> None:
-    """Send the first ending signal on to the main thread; once, since what is sent on is told here too."""
+def _wake_main_thread(taken: int, over: threading.Event) -> None:
+    """Send the first ending signal on to the main thread, until its handler has run."""
     main = threading.main_thread().ident
     while number := os.read(taken, 1):
         if number[0] in _ENDING and main is not None:
-            signal.pthread_kill(main, number[0])
+            # Again and again: one that comes right before the main thread begins to wait does not end that wait.
+            while not _state.is_interrupted and not over.is_set():
+                signal.pthread_kill(main, number[0])
+                over.wait(_WAKE_EVERY_S)
             return
 
 
