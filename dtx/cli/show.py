@@ -164,6 +164,7 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
     import msgspec  # noqa: PLC0415
 
     from dtx.chaos.describe import describe  # noqa: PLC0415
+    from dtx.report.blocking import sentence  # noqa: PLC0415
     from dtx.report.headline import headline, particulars, subject  # noqa: PLC0415
     from dtx.report.readers import in_short  # noqa: PLC0415
     from dtx.report.terminal import footer  # noqa: PLC0415
@@ -188,6 +189,8 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
     if verdict is not None:
         for reader in verdict.readers:
             console.print(f"reader {reader.reader}: {in_short(reader)}")
+        if verdict.blocking is not None:
+            console.print(f"in doubt: {sentence(verdict.blocking)}", markup=False, highlight=False)
         convicted = {finding.tx for finding in findings_of(verdict)}
         for tx in verdict.stories:
             what = "convicted" if tx in convicted else "not claimed, so not convicted"

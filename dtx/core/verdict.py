@@ -170,8 +170,9 @@ class BlockingSummary(msgspec.Struct, frozen=True, kw_only=True):
     `branches` of so many `transactions`, of which `unresolved` were in doubt to the end, the first and the last of them
     from `begin_s` to `end_s` after the main phase began. They held at most `rows` at once (None: no server told), for
     which so many database transactions were seen to wait: `waits`. `causes` are the nodes that were down meanwhile, or the
-    faults that were on, in words -> for how many seconds. `touched` are the transactions that needed a row
-    which a branch in doubt held, `untouched` the others of that time; None where there were none, or the file names no keys.
+    faults that were on, in words -> for how many seconds. Of the transactions of that time, `unserved` were under way
+    while such a node was down; of the rest, `touched` needed a row which a branch in doubt held, and `untouched` did
+    not. None where there were none; the latter two also where the file names no keys.
     """
 
     at_least_s: float
@@ -186,6 +187,7 @@ class BlockingSummary(msgspec.Struct, frozen=True, kw_only=True):
     end_s: float
     causes: dict[str, float]
     databases: tuple[BlockedDatabase, ...]
+    unserved: KeyAvailability | None = None
     touched: KeyAvailability | None = None
     untouched: KeyAvailability | None = None
 

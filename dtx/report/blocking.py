@@ -17,11 +17,15 @@ def blocking_lines(blocking: BlockingSummary | None) -> Iterator[RenderableType]
     """Yield the sentence and the tables; nothing if no branch stayed in doubt."""
     if blocking is None:
         return
-    yield Text("What blocking cost", style=colours.HEADING)
+    yield Text.assemble(
+        ("What blocking cost", colours.HEADING),
+        f", by branches in doubt for {seconds(blocking.at_least_s)} or longer",
+    )
     yield Padding(Text(sentence(blocking)), (0, 0, 0, 2))
     yield _databases(blocking)
-    if blocking.touched or blocking.untouched:
+    if blocking.unserved or blocking.touched or blocking.untouched:
         yield _keys(blocking)
+    yield Text("  `dtx show RUN --in-doubt` lists them", style=colours.QUIET)
 
 
 def sentence(blocking: BlockingSummary) -> str:
@@ -31,13 +35,12 @@ def sentence(blocking: BlockingSummary) -> str:
     if blocking.waits:
         longest = f", up to {seconds(blocking.longest_wait_s)}" if blocking.longest_wait_s else ""
         parts.append(f"{count(blocking.waits, 'database transaction')} waited for these{longest}")
-    shares = [*_shares(blocking)]
-    if shares:
-        parts.append(f"meanwhile {' and '.join(shares)} were done in time")
     if blocking.unresolved:
         parts.append(f"{blocking.unresolved:,} were in doubt to the end")
     text = "; ".join(parts)
-    return f"{listed(causes)}: {text}." if causes else f"{text[0].upper()}{text[1:]}."
+    told = f"{listed(causes)}: {text}." if causes else f"{text[0].upper()}{text[1:]}."
+    shares = [*_shares(blocking)]
+    return f"{told} Done in time: {listed(shares)}." if shares else told
 
 
 def _stayed(blocking: BlockingSummary) -> str:
@@ -50,15 +53,22 @@ def _stayed(blocking: BlockingSummary) -> str:
 
 
 def _shares(blocking: BlockingSummary) -> Iterator[str]:
-    if blocking.untouched:
-        yield f"{_percent(blocking.untouched)} of the transactions whose rows were free"
-    if blocking.touched:
-        yield f"{_percent(blocking.touched)} of those that needed a held one"
+    """Yield how each group fared; only the first says what they are."""
+    whose = (
+        (blocking.unserved, "in the downtime"),
+        (blocking.untouched, "whose rows were free meanwhile"),
+        (blocking.touched, "that needed a held one"),
+    )
+    noun = "the transactions"
+    for group, words in whose:
+        if group is not None:
+            yield f"{_percent(group)} of {noun} {words}"
+            noun = "those"
 
 
 def _databases(blocking: BlockingSummary) -> Table:
     table = bare_table(
-        "in doubt at", "branches", "median", "p99", "longest", "rows", "waited", "longest",
+        "in doubt at", "branches", "median", "p99", "longest", "rows held", "waited", "longest wait",
         right=(1, 2, 3, 4, 5, 6, 7),
     )  # fmt: skip
     for each in blocking.databases:
@@ -79,6 +89,7 @@ def _keys(blocking: BlockingSummary) -> Table:
         "others meanwhile", "submitted", "ok", "share", "refused", "late or unknown", right=(1, 2, 3, 4, 5)
     )  # fmt: skip
     for whose, group in (
+        ("something was down", blocking.unserved),
         ("rows were free", blocking.untouched),
         ("a row was held", blocking.touched),
     ):

@@ -1,6 +1,7 @@
 """What blocking cost: branches that stayed in doubt, what they held, who waited, and for whom the system still worked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
 
 from dtx.core.history import BLOCKED_AFTER_S, FieldValue, LockWait, Outcome, ProcessChange
 from dtx.core.verdict import BlockedDatabase, BlockingSummary, KeyAvailability
@@ -22,6 +23,16 @@ _DOWN = {
 _UP = (ProcessChange.READY, ProcessChange.RESUMED)
 
 
+class _Group(Enum):
+    """What decided how a transaction fared that came while branches were in doubt."""
+
+    UNSERVED = auto()
+    """Something of the system was down."""
+    TOUCHED = auto()
+    """It needed a row that a branch in doubt of another held."""
+    UNTOUCHED = auto()
+
+
 def measure_blocking(ledger: Ledger) -> BlockingSummary | None:
     """Return what branches in doubt cost; None if none stayed so for long."""
     branches = ledger.blocking.branches
@@ -30,7 +41,7 @@ def measure_blocking(ledger: Ledger) -> BlockingSummary | None:
     end_ns = ledger.timeline.end_ns
     begin_ns = min(branch.since_ns for branch in branches)
     until_ns = max(branch.until_ns(end_ns) for branch in branches)
-    touched, untouched = _availability(ledger)
+    groups = _groups(ledger, (begin_ns, until_ns))
     waits = ledger.blocking.waits
     return BlockingSummary(
         at_least_s=BLOCKED_AFTER_S,
@@ -45,8 +56,9 @@ def measure_blocking(ledger: Ledger) -> BlockingSummary | None:
         end_s=ledger.timeline.seconds(until_ns),
         causes=_causes(ledger, (begin_ns, until_ns)),
         databases=tuple(_databases(ledger)),
-        touched=touched,
-        untouched=untouched,
+        unserved=_share(ledger, groups[_Group.UNSERVED]),
+        touched=_share(ledger, groups[_Group.TOUCHED]),
+        untouched=_share(ledger, groups[_Group.UNTOUCHED]),
     )
 
 
@@ -113,26 +125,27 @@ def _absences(ledger: Ledger) -> Iterator[tuple[str, int, int]]:
         yield words, since_ns, ledger.timeline.end_ns
 
 
-def _availability(ledger: Ledger) -> tuple[KeyAvailability | None, KeyAvailability | None]:
-    """Return how it went for transactions that needed a row of another's branch in doubt, and for those that did not.
+def _groups(ledger: Ledger, span: Span) -> Mapping[_Group, Sequence[Operation]]:
+    """Sort those that were under way, for as long as their client would wait, while any branch was in doubt.
 
-    Of those that were under way, for as long as their client would wait, while any branch was in doubt. The
-    transactions of these branches count in neither. Both are None where the file names no keys.
+    The transactions of these branches are in no group.
     """
-    if not ledger.client.keys:
-        return None, None
     locked = _locked_rows(ledger)
-    end_ns = ledger.timeline.end_ns
-    anywhere = [(b.since_ns, b.until_ns(end_ns)) for b in ledger.blocking.branches]
+    absent = [(begin, end) for _, begin, end in _absences(ledger) if _overlap((begin, end), span)]
     victims = {branch.tx for branch in ledger.blocking.branches}
-    groups: dict[bool, list[Operation]] = {True: [], False: []}
+    anywhere = [_held(ledger, branch) for branch in ledger.blocking.branches]
+    groups: dict[_Group, list[Operation]] = {group: [] for group in _Group}
     for operation in ledger.operations.values():
-        span = _span(ledger, operation)
-        if operation.tx in victims or not any(_overlap(span, each) for each in anywhere):
+        while_waiting = _span(ledger, operation)
+        if operation.tx in victims or not _meets(while_waiting, anywhere):
             continue
-        needed = [each for row in _rows(ledger, operation) for each in locked.get(row, ())]
-        groups[any(_overlap(span, each) for each in needed)].append(operation)
-    return _share(ledger, groups[True]), _share(ledger, groups[False])
+        if _meets(while_waiting, absent):
+            groups[_Group.UNSERVED].append(operation)
+        elif ledger.client.keys:
+            needed = [span for row in _rows(ledger, operation) for span in locked.get(row, ())]
+            is_touched = _meets(while_waiting, needed)
+            groups[_Group.TOUCHED if is_touched else _Group.UNTOUCHED].append(operation)
+    return groups
 
 
 def _locked_rows(ledger: Ledger) -> Mapping[Row, Sequence[Span]]:
@@ -142,10 +155,9 @@ def _locked_rows(ledger: Ledger) -> Mapping[Row, Sequence[Span]]:
         operation = ledger.operations.get(branch.tx or "")
         if operation is None:
             continue
-        span = (branch.since_ns, branch.until_ns(ledger.timeline.end_ns))
         for row in _rows(ledger, operation):
             if row[0] == branch.participant:
-                found.setdefault(row, []).append(span)
+                found.setdefault(row, []).append(_held(ledger, branch))
     return found
 
 
@@ -176,6 +188,14 @@ def _share(ledger: Ledger, operations: Sequence[Operation]) -> KeyAvailability |
         ok=in_time.count(Outcome.OK),
         fail=in_time.count(Outcome.FAIL),
     )
+
+
+def _held(ledger: Ledger, branch: Branch) -> Span:
+    return branch.since_ns, branch.until_ns(ledger.timeline.end_ns)
+
+
+def _meets(span: Span, others: Iterable[Span]) -> bool:
+    return any(_overlap(span, other) for other in others)
 
 
 def _overlap(one: Span, other: Span) -> bool:

@@ -31,6 +31,7 @@ BLOCKING = BlockingSummary(
             rows=None, waits=0, longest_wait_s=0.0,
         ),
     ),
+    unserved=KeyAvailability(submitted=42, ok=0, fail=0),
     touched=KeyAvailability(submitted=50, ok=6, fail=30),
     untouched=KeyAvailability(submitted=100, ok=96, fail=4),
 )  # fmt: skip
@@ -51,8 +52,8 @@ def changed(**changes: object) -> BlockingSummary:
 def test_the_whole_price_in_one_sentence() -> None:
     assert sentence(BLOCKING) == (
         "tm was down for 2.1 s: 11 branches of 3 transactions stayed in doubt for up to 2.9 s and held 34 rows; "
-        "27 database transactions waited for these, up to 1.5 s; meanwhile 96 % of the transactions whose rows "
-        "were free and 12 % of those that needed a held one were done in time."
+        "27 database transactions waited for these, up to 1.5 s. Done in time: 0 % of the transactions in the downtime, "
+        "96 % of those whose rows were free meanwhile, 12 % of those that needed a held one."
     )
 
 
@@ -62,8 +63,9 @@ def test_the_whole_price_in_one_sentence() -> None:
         ({"causes": {}}, "11 branches of 3"),
         ({"branches": 1, "transactions": 1}, "1 branch of 1 transaction stayed"),
         ({"rows": None}, "up to 2.9 s;"),
-        ({"touched": None}, "meanwhile 96 % of the transactions whose rows were free were done in time."),
-        ({"unresolved": 2}, "; 2 were in doubt to the end."),
+        ({"unserved": None}, "Done in time: 96 % of the transactions whose rows were free meanwhile, 12 % of those"),
+        ({"touched": None, "unserved": None}, "96 % of the transactions whose rows were free meanwhile."),
+        ({"unresolved": 2}, "; 2 were in doubt to the end. Done"),
     ],
 )  # fmt: skip
 def test_only_what_is_known_is_said(changes: dict[str, object], words: str) -> None:
@@ -71,8 +73,8 @@ def test_only_what_is_known_is_said(changes: dict[str, object], words: str) -> N
 
 
 def test_nobody_waited_and_no_keys_leave_their_parts_out() -> None:
-    text = rendered(changed(waits=0, touched=None, untouched=None))
-    for words in ("waited for", "meanwhile", "in time"):
+    text = rendered(changed(waits=0, unserved=None, touched=None, untouched=None))
+    for words in ("waited for", "meanwhile", "in time", "downtime"):
         assert words not in text
 
 

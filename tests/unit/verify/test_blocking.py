@@ -69,6 +69,21 @@ def test_touched_are_those_that_need_a_row_while_it_is_held(run: RunBuilder) -> 
     assert blocking.untouched == KeyAvailability(submitted=2, ok=2, fail=0)
 
 
+def test_while_something_is_down_it_matters_to_nobody_whose_rows_are_held(run: RunBuilder) -> None:
+    run.process("tm", ProcessChange.KILLED, 1.4)
+    run.process("tm", ProcessChange.READY, 2.0)
+    for number, sku in ((2, "apple"), (3, "pear")):
+        run.submit(f"t00000{number}", 1.5, sku=sku)
+        run.answer(f"t00000{number}", Outcome.INFO, 1.6)
+    run.submit("t000004", 2.5, sku="pear")
+    run.answer("t000004", Outcome.OK, 2.6)
+    blocking = run.judge().blocking
+    assert blocking is not None
+    assert blocking.unserved == KeyAvailability(submitted=2, ok=0, fail=0)
+    assert blocking.touched is None
+    assert blocking.untouched == KeyAvailability(submitted=1, ok=1, fail=0)
+
+
 def test_without_keys_nobody_is_touched_or_not(run: RunBuilder) -> None:
     run.keys = {}
     run.commit("t000002", 1.5)
