@@ -143,6 +143,24 @@ def test_pending_query_is_checked_too(
 @pytest.mark.parametrize(
     ("query", "said"),
     [
+        ("select 't'", "1 columns, wanted (tx, decision, at)"),
+        ("select 7, 'commit'", "tx is 7, wanted text"),
+        ("select 't', null", "decision is None, wanted text"),
+        ("select 't', 'commit', 'yesterday'", "wanted timestamp with time zone"),
+        ("call commits()", CHECK_HINT),
+    ],
+)
+def test_decisions_query_is_checked_too(
+    target: MariaDbTarget, system: System, query: str, said: str
+) -> None:
+    complained = refusal(target, observing(system, Shape.DECISIONS, query))
+    assert said in complained
+    assert "[databases.till-db.observe] decisions" in complained
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
         ("select 'much'", "value is 'much', wanted a whole number"),
         ("select 1, 2, 3", "3 columns, wanted (value) or (key, value)"),
         ("call commits()", SYNTAX),

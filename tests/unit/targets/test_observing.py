@@ -9,6 +9,7 @@ from dtx.core.errors import ConfigError
 from dtx.core.observation import Effect, EffectRow, InvariantRow, PendingRow, Side, WaitRow
 from dtx.targets.observing import (
     Cells,
+    decision_rows,
     effect_rows,
     invariant_rows,
     pending_rows,
@@ -203,3 +204,19 @@ class TestInvariants:
     def test_rows_of_another_form_are_refused(self, rows: list[Cells], wanted: str) -> None:
         with pytest.raises(ConfigError, match=LEFT + wanted + "$"):
             invariant_rows("sum", Side.LEFT, rows)
+
+
+class TestDecisions:
+    def test_two_or_three_columns(self) -> None:
+        rows = decision_rows(
+            "log-db", [("t1", "commit"), ("t2", "abort", AT), ("t3", "heuristic", None)]
+        )
+        assert [(row.subject, row.decision, row.at_ns is None) for row in rows] == [
+            ("t1", "commit", True), ("t2", "abort", False), ("t3", "heuristic", True),
+        ]  # fmt: skip
+        assert {row.participant for row in rows} == {"log-db"}
+
+    @pytest.mark.parametrize("row", [("t1",), ("t1", "commit", AT, 1), (1, "commit"), ("t1", None)])
+    def test_anything_else_is_refused(self, row: Cells) -> None:
+        with pytest.raises(ConfigError, match=r"^\[databases.log-db.observe\] decisions: "):
+            decision_rows("log-db", [row])
