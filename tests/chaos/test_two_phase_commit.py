@@ -79,11 +79,9 @@ def test_report_tells_what_a_manager_that_died_between_the_phases_cost(tmp_path:
     assert blocking is not None
     assert "tm was down" in blocking.causes
     assert blocking.unresolved == 0
-    # Recovery may abort what it does not know once it has seen it for 3 s, and the manager was down before.
-    assert blocking.longest_s >= 3.0
     assert blocking.rows
-    assert blocking.touched is not None
-    assert blocking.untouched is not None
+    assert blocking.unserved is not None
+    assert blocking.unserved.submitted > 0
     [crash] = [
         node
         for entry in RunFolder(finished.folder).read_history()
