@@ -30,17 +30,20 @@ def in_short(waiting: WaitingSummary) -> str:
     longest = f", the longest {waiting.longest_s:.2f} s" if waiting.waits else ""
     if not waiting.deadlocks:
         return f"{waits}{longest}; no deadlock."
-    unseen = (
-        f"{waiting.unseen_by_servers:,} of them over several databases, where no server sees it"
-        if waiting.unseen_by_servers
-        else "each inside one database"
-    )
     unbroken = f"; {waiting.unbroken:,} never broken" if waiting.unbroken else ""
     return (
-        f"{waits}{longest}; {count(waiting.deadlocks, 'deadlock')}, {unseen}, the longest"
+        f"{waits}{longest}; {count(waiting.deadlocks, 'deadlock')} {_where(waiting)}, the longest"
         f" {waiting.longest_deadlock_s:.2f} s{unbroken}. Of {count(waiting.transactions, 'transaction')}"
         f" in them {waiting.lost:,} did not commit."
     )
+
+
+def _where(waiting: WaitingSummary) -> str:
+    if not waiting.unseen_by_servers:
+        return "inside one database each"
+    if waiting.unseen_by_servers == waiting.deadlocks:
+        return "over several databases, where no server sees it"
+    return f"({waiting.unseen_by_servers:,} over several databases, where no server sees it)"
 
 
 def _told(deadlock: Deadlock) -> Iterator[Padding]:

@@ -53,6 +53,21 @@ def test_a_deadlock_that_nothing_broke_says_so() -> None:
 @pytest.mark.parametrize(
     ("waiting", "words"),
     [
+        (
+            WaitingSummary(
+                waits=2,
+                longest_s=0.4,
+                deadlocks=1,
+                unseen_by_servers=1,
+                longest_deadlock_s=0.3,
+                transactions=2,
+                lost=1,
+            ),
+            (
+                "2 waits for locks, the longest 0.40 s; 1 deadlock over several databases, where no server sees it,"
+                " the longest 0.30 s. Of 2 transactions in them 1 did not commit."
+            ),
+        ),
         (WaitingSummary(), "0 waits for locks; no deadlock."),
         (
             WaitingSummary(waits=3, longest_s=0.31),
@@ -61,8 +76,8 @@ def test_a_deadlock_that_nothing_broke_says_so() -> None:
         (
             WAITING,
             (
-                "7 waits for locks, the longest 0.80 s; 4 deadlocks, 3 of them over several databases, where no server"
-                " sees it, the longest 0.50 s. Of 8 transactions in them 4 did not commit."
+                "7 waits for locks, the longest 0.80 s; 4 deadlocks (3 over several databases, where no server"
+                " sees it), the longest 0.50 s. Of 8 transactions in them 4 did not commit."
             ),
         ),
     ],
