@@ -8,7 +8,7 @@ from dtx.config.model import CLIENT, Client, Database, Expression, FieldGenerato
 from dtx.config.outcome import parse_outcome
 from dtx.config.place import shown
 from dtx.config.references import Mention
-from dtx.config.request import METHODS, Sender, mention_url, parse_request
+from dtx.config.request import METHODS, Sender, mention_urls, parse_request
 from dtx.config.table import Table, Value
 from dtx.core.observation import Shape
 
@@ -41,7 +41,7 @@ def parse_client(
         )
     if outcome and client.outcome:
         url = outcome.table().need("url")
-        mention_url(url, client.outcome.url, sender)
+        mention_urls(url, client.outcome.urls, sender)
     elif client.accepted:
         raise table.place.at("accepted").error(
             "nothing says how to ask what became of an accepted transaction", hint="add outcome"

@@ -119,21 +119,36 @@ class Request:
     """An HTTP request with fields in it.
 
     `json` is a template of the body: nested values whose strings are templates. A string that is nothing but one
-    field keeps the field's type.
+    field keeps the field's type. `others` are further URLs, for when the one before does not serve.
     """
 
     method: str
     url: Template
     json: Any
+    others: tuple[Template, ...] = ()
+
+    @property
+    def urls(self) -> tuple[Template, ...]:
+        """All URLs, in the order of the file."""
+        return (self.url, *self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeQuery:
-    """How to ask what became of a transaction; `ok` and `fail` are JMESPath expressions on the JSON answer."""
+    """How to ask what became of a transaction; `ok` and `fail` are JMESPath expressions on the JSON answer.
+
+    `others` are as in a request.
+    """
 
     url: Template
     ok: str
     fail: str
+    others: tuple[Template, ...] = ()
+
+    @property
+    def urls(self) -> tuple[Template, ...]:
+        """All URLs, in the order of the file."""
+        return (self.url, *self.others)
 
 
 class Expression:

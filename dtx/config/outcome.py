@@ -2,8 +2,8 @@
 
 from dtx.config.jmespath_text import parse_jmespath
 from dtx.config.model import OutcomeQuery
+from dtx.config.request import parse_urls
 from dtx.config.table import Value
-from dtx.config.template import parse_template
 
 _EXAMPLE = "status == 'CONFIRMED'"
 
@@ -15,9 +15,10 @@ def parse_outcome(value: Value) -> OutcomeQuery:
         ConfigError: a key is wrong, or an expression is not JMESPath.
     """
     with value.table() as table:
-        url = table.need("url")
+        first, *others = parse_urls(table.need("url"))
         return OutcomeQuery(
-            url=parse_template(url.text(), url.place),
+            url=first,
+            others=tuple(others),
             ok=parse_jmespath(table.need("ok"), example=_EXAMPLE),
             fail=parse_jmespath(table.need("fail"), example=_EXAMPLE),
         )

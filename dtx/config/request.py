@@ -1,10 +1,10 @@
 """HTTP requests of the clients, submitting and reading: method, URL, and a body with fields in it."""
 
-from collections.abc import Mapping, MutableSequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dtx.config.model import Request, Template
+from dtx.config.model import CLIENT, Request, Template
 from dtx.config.place import shown
 from dtx.config.references import Mention
 from dtx.config.table import Value
@@ -30,21 +30,48 @@ def parse_request(value: Value, sender: Sender, *, method: str) -> Request:
     """
     with value.table() as table:
         given, url, body = table.get("method"), table.need("url"), table.get("json")
-        template = parse_template(url.text(), url.place)
-        mention_url(url, template, sender)
+        first, *others = parse_urls(url)
+        mention_urls(url, (first, *others), sender)
         return Request(
             method=_method(given) if given else method,
-            url=template,
+            url=first,
+            others=tuple(others),
             json=_body(body, sender) if body else None,
         )
 
 
-def mention_url(value: Value, url: Template, sender: Sender) -> None:
-    """Note a URL's references.
+def parse_urls(value: Value) -> tuple[Template, ...]:
+    """Read a URL, or an array of them: at least one.
 
     Raises:
-        ConfigError: it has none, so that no fault could reach what is sent there.
+        ConfigError: it is neither, or one stands there twice.
     """
+    templates: list[Template] = []
+    for item in _items(value):
+        template = parse_template(item.text(), item.place)
+        if template in templates:
+            raise item.place.error(f"{shown(item.raw)} stands here twice")
+        templates.append(template)
+    return tuple(templates)
+
+
+def mention_urls(value: Value, urls: Sequence[Template], sender: Sender) -> None:
+    """Note the references of URLs that were read from a value.
+
+    Raises:
+        ConfigError: one has none, so that no fault could reach what is sent there; or a reader has several.
+    """
+    if len(urls) > 1 and sender.source != CLIENT:
+        raise value.place.error("a reader asks one address", hint="give it one URL")
+    for item, url in zip(_items(value), urls, strict=True):
+        _mention_url(item, url, sender)
+
+
+def _items(value: Value) -> tuple[Value, ...]:
+    return value.filled_array() if isinstance(value.raw, list | tuple) else (value,)
+
+
+def _mention_url(value: Value, url: Template, sender: Sender) -> None:
     if not any(reference.kind for reference in url.references):
         # An address written out would go around the proxies, where no fault can reach it.
         raise value.place.error(

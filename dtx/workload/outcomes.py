@@ -13,6 +13,7 @@ from dtx.config.model import Client, OutcomeQuery
 from dtx.core.deadline import Deadline
 from dtx.core.history import Outcome
 from dtx.core.observation import OutcomeRow
+from dtx.workload.addresses import Addresses, Reply, UnservedError
 from dtx.workload.failures import classify
 from dtx.workload.generators import Transaction
 from dtx.workload.rendering import OutcomeUrl, Resolve
@@ -42,15 +43,25 @@ class OutcomeQuestion:
     """Asks for one transaction after another."""
 
     def __init__(self, query: OutcomeQuery, resolve: Resolve) -> None:
-        self._url = OutcomeUrl(query.url, resolve)
+        self._urls = [OutcomeUrl(url, resolve) for url in query.urls]
+        # One round: whoever asks asks again.
+        self._addresses = Addresses(len(self._urls), within_s=0)
         self._ok = jmespath.compile(query.ok)
         self._fail = jmespath.compile(query.fail)
 
     async def ask(self, session: aiohttp.ClientSession, transaction: Transaction) -> Answer:
         """Ask once; never raises for what the system does."""
+
+        async def send(number: int) -> Reply:
+            url = self._urls[number].of(transaction)
+            async with session.get(url, allow_redirects=False) as response:
+                return Reply(status=response.status, body=await response.read())
+
         try:
-            async with session.get(self._url.of(transaction), allow_redirects=False) as response:
-                return self.read(response.status, await response.read())
+            reply = await self._addresses.ask(send)
+            return self.read(reply.status, reply.body)
+        except UnservedError as error:
+            return Answer(outcome=Outcome.INFO, detail=error.detail, is_answer=False)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             return Answer(outcome=Outcome.INFO, detail=classify(error)[1], is_answer=False)
 

@@ -19,13 +19,18 @@ class RequestRenderer:
 
     def __init__(self, request: Request, resolve: Resolve) -> None:
         self.method = request.method
-        self._url = _bind(request.url, resolve)
+        self._urls = tuple(_bind(url, resolve) for url in request.urls)
         self._json = _bind_json(request.json, resolve)
         self.has_body = request.json is not None
 
-    def url(self, transaction: Transaction) -> str:
-        """Return the URL, its fields escaped."""
-        return _render_url(self._url, transaction.value)
+    @property
+    def addresses(self) -> int:
+        """How many URLs there are."""
+        return len(self._urls)
+
+    def url(self, transaction: Transaction, number: int = 0) -> str:
+        """Return a URL, the first one by default, its fields escaped."""
+        return _render_url(self._urls[number], transaction.value)
 
     def body(self, transaction: Transaction) -> Any:
         """Return the JSON value: a string that is nothing but one field keeps the field's type."""
@@ -33,7 +38,7 @@ class RequestRenderer:
 
 
 class OutcomeUrl:
-    """Renders the URL that tells what became of a transaction."""
+    """Renders a URL that tells what became of a transaction."""
 
     def __init__(self, url: Template, resolve: Resolve) -> None:
         self._url = _bind(url, resolve)

@@ -9,6 +9,7 @@ import aiohttp
 from dtx.config.model import Client
 from dtx.core.history import Accepted, Completed, Invoked, Outcome
 from dtx.core.ports import Recorder
+from dtx.workload.addresses import Addresses, Reply, UnservedError
 from dtx.workload.failures import classify
 from dtx.workload.generators import Transaction
 from dtx.workload.outcomes import OutcomeQuestion, shown
@@ -33,6 +34,7 @@ class Submitter:
     def __init__(self, client: Client, resolve: Resolve, recorder: Recorder) -> None:
         self._renderer = RequestRenderer(client.request, resolve)
         self._question = OutcomeQuestion(client.outcome, resolve) if client.outcome else None
+        self._addresses = Addresses(self._renderer.addresses, within_s=client.timeout_s)
         self._recorder = recorder
         self._processes = Processes()
         self._ok = frozenset(client.ok)
@@ -51,6 +53,8 @@ class Submitter:
                 transaction, process, _End(Outcome.INFO, None, "no outcome by the deadline")
             )
             raise
+        except UnservedError as error:
+            end = _End(error.outcome, None, error.detail)
         except Exception as error:  # A broken answer or a defect: either way nothing is known.
             outcome, detail = classify(error)
             end = _End(outcome, None, detail)
@@ -65,16 +69,19 @@ class Submitter:
     async def _follow(
         self, session: aiohttp.ClientSession, transaction: Transaction, process: int
     ) -> _End:
-        renderer = self._renderer
-        async with session.request(
-            renderer.method,
-            renderer.url(transaction),
-            json=renderer.body(transaction) if renderer.has_body else None,
-            allow_redirects=False,
-        ) as response:
-            # The answer is read to its end: a cut one is not an answer, and the connection is used again.
-            body = await response.read()
-            status = response.status
+        async def send(number: int) -> Reply:
+            renderer = self._renderer
+            async with session.request(
+                renderer.method,
+                renderer.url(transaction, number),
+                json=renderer.body(transaction) if renderer.has_body else None,
+                allow_redirects=False,
+            ) as response:
+                # The answer is read to its end: a cut one is not an answer, and the connection is used again.
+                return Reply(status=response.status, body=await response.read())
+
+        reply = await self._addresses.ask(send)
+        status, body = reply.status, reply.body
         if status in self._ok:
             return _End(Outcome.OK, status)
         if status in self._fail:

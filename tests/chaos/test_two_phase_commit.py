@@ -119,3 +119,21 @@ def test_branches_that_nobody_ends_are_told_as_the_catalogues_have_them(tmp_path
     assert end is not None
     assert {(line.participant, line.gid) for line in end.branches} == catalogued
     assert "commit" in {line.decision for line in end.branches}
+
+
+@pytest.mark.parametrize("fault", ["kill@tm,at=1s,for=6s", "zombie@tm,at=1s,for=6s"])
+def test_standby_takes_over_from_a_dead_and_from_a_stopped_leader(
+    tmp_path: Path, fault: str
+) -> None:
+    tries = [
+        settings_for(
+            system="2pc", workload="order-standby", fault=fault, seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, rate=10, duration_s=8,
+        )
+        for seed in (1, 2)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        trial = run_until_landed(session, tries)
+    assert trial.verdict.status is Status.HOLDS, trial.verdict.reasons
+    led = (trial.folder / "logs" / "tm-standby.log").read_text()
+    assert "leads in epoch 2" in led

@@ -19,7 +19,7 @@ import psycopg
 from dtx.patterns.common.background import Background
 from dtx.patterns.common.database import Database
 
-LEASE_S = 2.0
+LEASE_S = 3.0
 """Longer than a busy machine keeps a process waiting; what a dead leader costs is this, and a scan of recovery."""
 
 RENEW_EVERY_S = 0.5

@@ -38,11 +38,13 @@ def serve_transactions(
     group, name = os.environ["TM_GROUP"], os.environ["TM_NAME"]
     database = Database(os.environ["LOG_URL"], waiting=400)
     log = DecisionLog(group, database)
-    lease = Lease(group, name, database, is_standby=os.environ.get("TM_STANDBY") == "yes")
+    # Apart, so that a renewal never waits behind decisions.
+    renewing = Database(os.environ["LOG_URL"], connections=2, ready=1)
+    lease = Lease(group, name, renewing, is_standby=os.environ.get("TM_STANDBY") == "yes")
     manager = manager_type(group, stages, log, lease)
     recovery = recovery_type(manager, log)
     resources = [resource for stage in stages for resource in stage]
     serve(
-        database, face(manager), *resources, log, manager, lease, recovery,
+        database, face(manager), *resources, log, manager, renewing, lease, recovery,
         is_ready=lambda: lease.is_known,
     )  # fmt: skip

@@ -125,6 +125,36 @@ def test_a_refused_connection_is_a_refusal() -> None:
     assert "Connect" in end.detail
 
 
+def test_second_address_serves_when_the_first_is_gone_and_is_asked_for_the_outcome_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        gone = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    one = client()
+    assert one.outcome is not None
+    both = replace(
+        one,
+        request=replace(one.request, others=(at_second(one.request.url),)),
+        outcome=replace(one.outcome, others=(at_second(one.outcome.url),)),
+    )
+    recorder = FakeRecorder()
+    with OrdersServer(lambda _: "accept") as server:
+        addresses = {"orders": gone, "second": server.url}
+        with Driver(both, lambda r: addresses[r.name], recorder, seed=7) as driver:
+            driver.warm_up(2, Deadline.after(5))
+            assert driver.finish(Deadline.after(5)) == 0
+        assert server.seen == {"t000001": 1, "t000002": 1}
+    ends = [e.outcome for e in recorder.entries if isinstance(e, Completed)]
+    assert ends == [Outcome.FAIL, Outcome.OK]
+
+
+def at_second(url: Template) -> Template:
+    return Template(
+        parts=tuple(
+            replace(part, name="second") if isinstance(part, Reference) and part.kind else part
+            for part in url.parts
+        )
+    )
+
+
 def test_starts_do_not_wait_for_answers() -> None:
     with bench(lambda _: "hang") as b:
         start_ns = time.monotonic_ns() + 20_000_000

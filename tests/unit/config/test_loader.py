@@ -244,3 +244,15 @@ def test_outcome_may_use_a_function_of_jmespath(tmp_path: Path) -> None:
     outcome = load(tmp_path, text).client.outcome
     assert outcome is not None
     assert outcome.ok.startswith("contains(")
+
+
+def test_client_may_have_several_addresses_each_with_a_link_of_its_own(tmp_path: Path) -> None:
+    text = TEXT.replace(
+        'url = "{workers.orders.url}/orders"',
+        'url = ["{workers.orders.url}/orders", "{workers.payments.url}/orders"]',
+    )
+    shop = load(tmp_path, text)
+    assert [str(part) for url in shop.client.request.urls for part in url.parts[1:]] == [
+        "/orders", "/orders",
+    ]  # fmt: skip
+    assert {link.name for link in shop.links} >= {"client->orders", "client->payments"}

@@ -97,6 +97,7 @@ WRONG = {
     "function": ('value = "total"', 'value = "summe(total)"', "readers.sums.reads[0].value", "no function"),
     "field of a transaction": ("{workers.orders.url}/sum", "{workers.orders.url}/{tx}", "readers.sums.reads[0].request.url", "{tx}: there is no such field; there are none"),
     "address written out": ('"{workers.orders.url}/sum"', '"http://127.0.0.1/"', "readers.sums.reads[0].request.url", "refers to no worker"),
+    "two addresses": ('"{workers.orders.url}/sum"', '["{workers.orders.url}/sum", "{workers.payments.url}/sum"]', "readers.sums.reads[0].request.url", "a reader asks one address"),
     "dangling": ("{workers.orders.url}/sum", "{workers.order.url}/sum", "readers.sums.reads[0].request.url", 'no worker "order"'),
     "name of a worker": ("[readers.sums]\n", "[readers.relay]\nreads = [{ participant = 'orders-db', request = { url = '{workers.orders.url}' }, value = 'a' }]\n[readers.sums]\n", "readers.relay", "already the name of a worker"),
     "reserved name": ("[readers.sums]\n", "[readers.client]\nreads = [{ participant = 'orders-db', request = { url = '{workers.orders.url}' }, value = 'a' }]\n[readers.sums]\n", "readers.client", "reserved"),

@@ -13,6 +13,7 @@ from dtx.patterns.twophase.transfer import Transfer
 
 SYSTEM = load_system(find_system("2pc"))
 TRANSFER = load_system(find_system("2pc"), Selection(workload="transfer"))
+STANDBY = load_system(find_system("2pc"), Selection(workload="order-standby"))
 PROGRAMS = Path(tm.__file__).parent
 
 
@@ -28,6 +29,19 @@ def test_every_conversation_of_the_transfers_is_a_link() -> None:
     assert {link.name for link in TRANSFER.links} == {
         "client->tm", "tm->log-db", "tm->bank-a-db", "tm->bank-b-db",
         "sums->auditor", "auditor->bank-a-db", "auditor->bank-b-db",
+    }  # fmt: skip
+
+
+def test_standby_is_the_same_program_on_the_same_databases_under_another_name() -> None:
+    leader, standby = STANDBY.workers["tm"], STANDBY.workers["tm-standby"]
+    assert standby.command == leader.command
+    assert standby.crash_points == leader.crash_points
+    own = {"TM_NAME", "TM_STANDBY"}
+    assert {k: v for k, v in standby.env.items() if k not in own} == {
+        k: v for k, v in leader.env.items() if k not in own
+    }
+    assert {link.destination for link in STANDBY.links if link.source == "client"} == {
+        "tm", "tm-standby",
     }  # fmt: skip
 
 
