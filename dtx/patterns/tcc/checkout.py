@@ -1,9 +1,9 @@
 """The checkout worker: takes orders from clients and coordinates the transaction of each."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from dtx.patterns.common.asking import Asker
+from dtx.patterns.common.asking import Asked, Asker
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.participants import Participants
 from dtx.patterns.common.recovery import Recovery
@@ -65,11 +65,20 @@ def participants(remote: Remote, variables: Mapping[str, str]) -> Participants:
 
 def serve_coordinator(definition: TccDefinition[D], variables: Mapping[str, str]) -> None:
     """Run a coordinator of one kind of transaction."""
-    database = own_database()
     remote = Remote()
+    serve_with(definition, remote, participants(remote, variables), Coordinator)
+
+
+def serve_with(
+    definition: TccDefinition[D],
+    remote: Remote,
+    asked: Asked,
+    coordinator_of: Callable[[TccLog, Asker], Coordinator],
+) -> None:
+    """Run a coordinator that asks these participants."""
+    database = own_database()
     log = TccLog(database)
-    asker = Asker(participants(remote, variables), budget_s=TRY_BUDGET_S)
-    coordinator = Coordinator(log, asker)
+    coordinator = coordinator_of(log, Asker(asked, budget_s=TRY_BUDGET_S))
     face = routes(definition, coordinator, log)
     serve(database, face, remote, coordinator, Recovery(coordinator))
 

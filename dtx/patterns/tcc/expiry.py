@@ -43,6 +43,13 @@ class Inquirer:
         return None if reply is None else reply.outcome
 
 
+class Inquiring(Protocol):
+    """Who knows what became of a transaction."""
+
+    async def outcome(self, tx: str) -> Outcome | None:
+        """Ask once; None if there is no answer."""
+
+
 class Ending(Protocol):
     """The participant. Both may raise psycopg.Error."""
 
@@ -57,7 +64,7 @@ class Expiry(Background):
     """Looks for expired reservations beside the service; a passing error does not end it."""
 
     def __init__(
-        self, database: Database, expired: LiteralString, participant: Ending, inquirer: Inquirer
+        self, database: Database, expired: LiteralString, participant: Ending, inquirer: Inquiring
     ) -> None:
         self._database = database
         self._expired = expired
