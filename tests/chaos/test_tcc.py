@@ -44,3 +44,18 @@ def test_reference_holds_without_and_under_faults(workload: str, tmp_path: Path)
             verdict = run_until_landed(session, tries).verdict
             assert verdict.status is Status.HOLDS, (fault, verdict.reasons)
             assert all(window.has_landed for window in verdict.coverage)
+
+
+def test_cancel_accepted_after_confirm_is_convicted(tmp_path: Path) -> None:
+    fault = "crash-at:confirm-after-commit@payments,at=200ms,for=1500ms"
+    tries = [
+        settings_for(
+            system="tcc", variant="cancel-after-confirm", fault=fault, seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, rate=RATE,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        verdict = run_until_landed(session, tries).verdict
+    assert verdict.violated_checkers == ("atomicity", "conservation", "durability")
+    assert verdict.stories

@@ -7,13 +7,16 @@ from dtx.patterns.tcc.checkout import ORDER_TCC, PARTICIPANTS, participants, ser
 from dtx.patterns.tcc.coordinator import Coordinator, Logging
 from dtx.patterns.tcc.tcc_log import Tcc
 
+CONFIRMED_WITHIN_S = 0.5
+"""A confirm is asked for so long; an attempt that is under way then is waited for."""
+
 
 class ImpatientCoordinator(Coordinator):
     """Takes a confirm without an answer for one that was not done."""
 
-    def __init__(self, log: Logging, asker: Asker) -> None:
+    def __init__(self, log: Logging, asker: Asker, impatient: Asker) -> None:
         super().__init__(log, asker)
-        self._impatient = asker
+        self._impatient = impatient
 
     async def settle_one(self, tcc: Tcc, request: Request) -> None:
         """Ask to confirm for a while, then to cancel for ever."""
@@ -30,7 +33,11 @@ class ImpatientCoordinator(Coordinator):
 def main() -> None:
     """Run the worker."""
     remote = Remote()
-    serve_with(ORDER_TCC, remote, participants(remote, PARTICIPANTS), ImpatientCoordinator)
+    asked = participants(remote, PARTICIPANTS)
+    impatient = Asker(asked, budget_s=CONFIRMED_WITHIN_S)
+    serve_with(
+        ORDER_TCC, remote, asked, lambda log, asker: ImpatientCoordinator(log, asker, impatient)
+    )
 
 
 if __name__ == "__main__":
