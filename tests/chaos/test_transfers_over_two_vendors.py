@@ -16,7 +16,7 @@ def _deadlocked(tmp_path: Path) -> WaitingSummary:
     tries = [
         settings_for(
             system="2pc", workload="transfer", fault="none", seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=80,
+            runtime=RuntimeName.LOCAL,
         )
         for seed in range(1, 7)
     ]  # fmt: skip

@@ -5,6 +5,9 @@ them may wait for each other, each at another server, and neither server sees a 
 ends it. PostgreSQL's is the shorter one: were they the same, both would be given up in the same moment.
 """
 
+import asyncio
+import time
+
 import msgspec
 
 from dtx.patterns.common.database import Connection
@@ -19,6 +22,10 @@ BANK_B = "bank-b"
 
 LOCK_WITHIN_S = 0.4
 """At PostgreSQL. MariaDB counts in whole seconds."""
+
+REVIEW_S = 0.03
+"""A debit is reviewed before the credit follows, as banks do. So long the first lock is held alone; without it a quick
+machine has done one transfer before the next one comes, and no two ever meet."""
 
 MARKER = "select 1 from bank_effects where tx = %(tx)s"
 
@@ -86,6 +93,8 @@ async def move_at_a(connection: Connection, transfer: Transfer) -> None:
     )
     if cursor.rowcount != 1:
         raise _refused(BANK_A, movement)
+    if transfer.from_bank == BANK_A:
+        await asyncio.sleep(REVIEW_S)
 
 
 def move_at_b(session: MariaDbSession, transfer: Transfer) -> None:
@@ -111,6 +120,8 @@ def move_at_b(session: MariaDbSession, transfer: Transfer) -> None:
         " values (%(tx)s, %(step)s, 'applied', %(change)s)",
         movement,
     )
+    if transfer.from_bank == BANK_B:
+        time.sleep(REVIEW_S)
 
 
 def _refused(bank: str, movement: dict[str, str | int]) -> RefusedError:

@@ -6,7 +6,6 @@ import psycopg
 import pytest
 from psycopg_pool import TooManyRequests
 
-from dtx.patterns.common import database as database_module
 from dtx.patterns.common.database import Database
 from tests.integration.patterns.saga_system import Databases, until
 from tests.integration.patterns.tcp_link import Mode, tcp_link
@@ -14,14 +13,11 @@ from tests.integration.patterns.tcp_link import Mode, tcp_link
 pytestmark = pytest.mark.local
 
 
-def test_statement_on_a_silent_link_fails_at_its_deadline(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "DEADLINE_S", 0.2)
+def test_statement_on_a_silent_link_fails_at_its_deadline(databases: Databases) -> None:
     port = databases.server.address.port
 
     async def main(url: str, hurt: Mode) -> float:
-        async with Database(url) as database:
+        async with Database(url, within_s=0.2) as database:
             await database.fetch("select 1")
             link.set(hurt)
             loop = asyncio.get_running_loop()
