@@ -46,7 +46,8 @@ def test_retry_that_left_its_transaction_is_convicted(tmp_path: Path) -> None:
     tries = [
         settings_for(
             system="2pc", workload="transfer", variant="retry-outside",
-            fault="lock:accounts@bank-a-db", seed=seed, out=tmp_path, runtime=RuntimeName.LOCAL,
+            fault="lock:accounts@bank-a-db", seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, duration_s=3,
         )
         for seed in (1, 2, 3)
     ]  # fmt: skip

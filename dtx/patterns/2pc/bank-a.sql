@@ -33,3 +33,7 @@ insert into accounts (customer, initial, balance, is_closed) values
     ('kim', 100000000, 100000000, false), ('leo', 100000000, 100000000, false),
     ('uma', 100000000, 100000000, true), ('vic', 100000000, 100000000, true),
     ('walt', 100000000, 100000000, true), ('zoe', 0, 0, false);
+
+-- Many that nobody has to wait for; every third takes no deposits.
+insert into accounts (customer, initial, balance, is_closed)
+select 'c' || n, 100000, 100000, n % 3 = 0 from generate_series(1, 5000) as n;

@@ -39,3 +39,7 @@ insert into accounts (customer, initial, balance, is_closed) values
     ('kim', 100000000, 100000000, false), ('leo', 100000000, 100000000, false),
     ('uma', 100000000, 100000000, true), ('vic', 100000000, 100000000, true),
     ('walt', 100000000, 100000000, true), ('zoe', 0, 0, false);
+
+-- Many that nobody has to wait for; every third takes no deposits.
+insert into accounts (customer, initial, balance, is_closed)
+select concat('c', seq), 100000, 100000, seq % 3 = 0 from seq_1_to_5000;

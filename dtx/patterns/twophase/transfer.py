@@ -62,12 +62,34 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 def bank_a(url: str) -> PostgresResource[Transfer]:
     """Return the bank in PostgreSQL."""
-    return PostgresResource(BANK_A, url, move_at_a, marker=MARKER, lock_within_s=LOCK_WITHIN_S)
+    return PostgresResource(BANK_A, url, work_at_a, marker=MARKER, lock_within_s=LOCK_WITHIN_S)
 
 
 def bank_b(url: str) -> MariaDbResource[Transfer]:
     """Return the bank in MariaDB."""
-    return MariaDbResource(BANK_B, url, move_at_b, marker=MARKER)
+    return MariaDbResource(BANK_B, url, work_at_b, marker=MARKER)
+
+
+async def work_at_a(connection: Connection, transfer: Transfer) -> None:
+    """Move the money of one side; a debit is reviewed.
+
+    Raises:
+        RefusedError: as `move_at_a`.
+    """
+    await move_at_a(connection, transfer)
+    if transfer.from_bank == BANK_A:
+        await asyncio.sleep(REVIEW_S)
+
+
+def work_at_b(session: MariaDbSession, transfer: Transfer) -> None:
+    """Do the same at the other bank.
+
+    Raises:
+        RefusedError: as `move_at_b`.
+    """
+    move_at_b(session, transfer)
+    if transfer.from_bank == BANK_B:
+        time.sleep(REVIEW_S)
 
 
 async def move_at_a(connection: Connection, transfer: Transfer) -> None:
@@ -93,8 +115,6 @@ async def move_at_a(connection: Connection, transfer: Transfer) -> None:
     )
     if cursor.rowcount != 1:
         raise _refused(BANK_A, movement)
-    if transfer.from_bank == BANK_A:
-        await asyncio.sleep(REVIEW_S)
 
 
 def move_at_b(session: MariaDbSession, transfer: Transfer) -> None:
@@ -120,8 +140,6 @@ def move_at_b(session: MariaDbSession, transfer: Transfer) -> None:
         " values (%(tx)s, %(step)s, 'applied', %(change)s)",
         movement,
     )
-    if transfer.from_bank == BANK_B:
-        time.sleep(REVIEW_S)
 
 
 def _refused(bank: str, movement: dict[str, str | int]) -> RefusedError:

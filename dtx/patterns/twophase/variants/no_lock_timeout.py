@@ -17,11 +17,11 @@ def main() -> None:
     """Run the worker."""
     serve_transfers(
         PostgresResource(
-            transfer.BANK_A, os.environ["BANK_A_URL"], transfer.move_at_a, marker=transfer.MARKER,
+            transfer.BANK_A, os.environ["BANK_A_URL"], transfer.work_at_a, marker=transfer.MARKER,
             within_s=FOR_EVER_S, lock_within_s=FOR_EVER_S,
         ),
         MariaDbResource(
-            transfer.BANK_B, os.environ["BANK_B_URL"], transfer.move_at_b, marker=transfer.MARKER,
+            transfer.BANK_B, os.environ["BANK_B_URL"], transfer.work_at_b, marker=transfer.MARKER,
             within_s=FOR_EVER_S, lock_within_s=FOR_EVER_S,
         ),
     )  # fmt: skip

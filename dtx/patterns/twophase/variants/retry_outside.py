@@ -63,6 +63,7 @@ class RetryingBank(PostgresResource[Transfer]):
 
 def main() -> None:
     """Run the worker."""
+    # Debits are not reviewed here: without the fault nobody is to wait for a lock for long.
     bank = RetryingBank(
         transfer.BANK_A, os.environ["BANK_A_URL"], transfer.move_at_a, marker=transfer.MARKER,
         lock_within_s=transfer.LOCK_WITHIN_S,
