@@ -13,6 +13,13 @@ from dtx.core.moment import Ns
 BLOCKED_AFTER_S = 0.5
 """A branch in doubt for so long holds others up. One that is there for a shorter time may never be seen."""
 
+STARVED_FROM = 0.25
+"""The part of the processors' time, taken by programs that are not the run's, from which on lateness proves nothing.
+
+What needs the whole machine takes a third longer on the three quarters that are left: nobody who keeps the contract's
+time with something in hand is late by that. And a desktop's usual bustle, a tenth or less, excuses nobody.
+"""
+
 FieldValue = str | int | float | bool
 
 
@@ -223,11 +230,28 @@ class ProcessEvent(Entry, frozen=True, kw_only=True, tag="process"):
 
 
 class QuietEvent(Entry, frozen=True, kw_only=True, tag="quiet"):
-    """The wait for quiet ended. `remaining` says what was still open, in words, when it is not quiet."""
+    """The wait for quiet ended. `remaining` says what was still open, in words, when it is not quiet.
+
+    For `unchanged_s` before that nothing had come nearer to its end; None in a history of before this was recorded.
+    """
 
     is_quiet: bool
     waited_s: float
     remaining: tuple[str, ...] = ()
+    unchanged_s: float | None = None
+
+
+class ProcessorUse(Entry, frozen=True, kw_only=True, tag="processors"):
+    """Who had the processors from `since_ns` to `at_ns`, in seconds of `processors` many.
+
+    The harness, the workers and the servers of the run had them for `own_s`, all other programs, and on a virtual
+    machine its neighbours, for `foreign_s`.
+    """
+
+    since_ns: Ns
+    processors: int
+    own_s: float
+    foreign_s: float
 
 
 class BranchInDoubt(Entry, frozen=True, kw_only=True, tag="in-doubt"):
@@ -289,6 +313,7 @@ HistoryEntry = (
     | FaultEvent
     | ProcessEvent
     | QuietEvent
+    | ProcessorUse
     | BranchInDoubt
     | BranchEnded
     | LockWait

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from dtx.core.history import HistoryEntry
+from dtx.core.history import HistoryEntry, ProcessorUse
 from dtx.core.observation import PreparedRow, WaitRow
 
 
@@ -344,6 +344,13 @@ class Recorder(Protocol):
 
     def append(self, entry: HistoryEntry) -> None:
         """Write the entry; it can be read back even if the harness is killed right after."""
+
+
+class Processors(Protocol):
+    """Knows who has the processors."""
+
+    def use(self) -> ProcessorUse | None:
+        """Return who had them since the last call; None at the first call, and where the machine does not tell."""
 
 
 class InFlight(Protocol):

@@ -274,7 +274,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The judgement of one run folder, as it stands in verdict.json.
 
     `omitted` are windows that had a chance and did not come: the verdict says nothing of them. `waiting` is None
-    where no database says who waits. `stories` are of transactions that findings name, and of the shown deadlocks.
+    where no database says who waits. `foreign_share` is the part of the processors' time that other programs had, from the
+    first fault or the begin of the wait for quiet to its end; None where it was not recorded. `stories` are of transactions that findings name, and of the shown deadlocks.
     """
 
     schema: int
@@ -289,6 +290,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     readers: tuple[ReaderSummary, ...] = ()
     blocking: BlockingSummary | None = None
     waiting: WaitingSummary | None = None
+    foreign_share: float | None = None
     stories: dict[str, tuple[StoryLine, ...]] = {}
     errors: tuple[str, ...] = ()
 

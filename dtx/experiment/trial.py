@@ -33,6 +33,7 @@ from dtx.core.run_folder import RunFolder
 from dtx.experiment.branches import BranchWatch
 from dtx.experiment.judging import judge_run
 from dtx.experiment.planning import Planned
+from dtx.experiment.processor_watch import ProcessorWatch
 from dtx.experiment.quiet import PATIENCE, UNCLAIMED_WITHIN_S, QuietWatch
 from dtx.experiment.record import Record
 from dtx.experiment.wait_watch import WaitWatch
@@ -123,6 +124,7 @@ class Trial:
             ) as nodes,
             BranchWatch(environment.branches, record),
             WaitWatch(environment.waits, record) as waits,
+            ProcessorWatch(environment.processors, record) as processors,
         ):
             ports = Ports(
                 links=environment.links,
@@ -140,7 +142,7 @@ class Trial:
             self._folder.write_plan(self._plan)
             with Nemesis(schedule, ports) as nemesis:
                 yield from self._main(record, driver, nemesis)
-            yield from self._recover(environment, record, driver, waits)
+            yield from self._recover(environment, record, driver, waits, processors)
 
     def _warm_up(
         self, environment: Environment, record: Record, driver: Driver
@@ -167,7 +169,12 @@ class Trial:
             yield self._tick(PhaseName.DRAIN, drain_ns, record, driver)
 
     def _recover(
-        self, environment: Environment, record: Record, driver: Driver, waits: WaitWatch
+        self,
+        environment: Environment,
+        record: Record,
+        driver: Driver,
+        waits: WaitWatch,
+        processors: ProcessorWatch,
     ) -> Iterator[TrialEvent]:
         contract_s = environment.system.contract.converges_within_s
         began_ns = record.phase(PhaseName.RECOVERY)
@@ -179,6 +186,7 @@ class Trial:
             in_flight=driver.in_flight.count,
             ask=_questions(environment),
             unknown=record.unknown,
+            is_starved=lambda: processors.is_starved(began_ns),
         )
         for seen in watch.wait(contract_s):
             if isinstance(seen, QuietEvent):
@@ -187,6 +195,7 @@ class Trial:
                 yield self._tick(PhaseName.RECOVERY, began_ns, record, driver, waiting_for=seen)
         driver.stop_reading()
         waits.stop()
+        processors.stop()
         driver.finish(Deadline.after(0))
         watch.ask_the_rest()
         record.phase(PhaseName.OBSERVE)

@@ -7,6 +7,7 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dtx.core.history import STARVED_FROM
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import Status, Verdict
 from dtx.report import colours
@@ -60,6 +61,7 @@ def report_parts(plan: Plan, verdict: Verdict, folder: Path) -> Iterator[Rendera
     if verdict.latency:
         yield latencies(verdict)
     yield Text(f"  {_quiet(plan, verdict)}")
+    yield from _starved(verdict)
     yield Text("")
     yield from variant_lines(plan, verdict)
     yield from footer(plan, verdict, folder)
@@ -112,6 +114,16 @@ def _counts(verdict: Verdict) -> Iterator[Padding]:
         )
     elif counts.info:
         yield _indented("what became of the unknown ones was not read")
+
+
+def _starved(verdict: Verdict) -> Iterator[Text]:
+    """Yield a line if the machine was busy: then times tell less of the system."""
+    share = verdict.foreign_share or 0.0
+    if share >= STARVED_FROM:
+        yield Text(
+            f"  other programs had {share * 100:.0f} % of the processors' time: latencies and times are theirs too",
+            style=colours.QUIET,
+        )
 
 
 def _indented(words: str) -> Padding:

@@ -16,6 +16,7 @@ from dtx.targets.database import DatabaseTarget
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.nodes import DATABASE_READY_WITHIN_S, NodeTrees
 from dtx.targets.observer import Observer
+from dtx.targets.processors import ProcessorMeter
 from dtx.targets.products import launch
 from dtx.targets.proxies.links import ProxiedLinks
 from dtx.targets.proxies.toxiproxy import ToxiproxyClient, ToxiproxyError
@@ -34,7 +35,7 @@ _TOXIPROXY_HINT = "`dtx doctor` says which one is used; DTX_TOXIPROXY names anot
 
 
 class Environment:
-    """Holds the links, nodes, crash points, sessions, row locks, durable files, waits and the observer of a running system.
+    """Holds the links, nodes, crash points, sessions, row locks, durable files, waits, processors and the observer of a running system.
 
     Begin with `start`; a session calls `reset` between trials, which proves that nothing of the last one is
     left; `close` ends everything, in whatever state.
@@ -56,6 +57,7 @@ class Environment:
         self.durability = DurableFiles(self._workers)
         self.observer = Observer(system, self._databases)
         self.waits = DatabaseWaits(system, self._databases)
+        self.processors = ProcessorMeter(runtime.containers)
 
     @property
     def links(self) -> ProxiedLinks:

@@ -25,7 +25,7 @@ def parents() -> dict[int, int]:
     found: dict[int, int] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 (called often: the plain call is three times faster)
         if name.isdigit():
-            fields = _stat(int(name))
+            fields = stat_fields(int(name))
             if fields and fields[0] not in "ZX":
                 found[int(name)] = int(fields[1])
     return found
@@ -33,13 +33,13 @@ def parents() -> dict[int, int]:
 
 def is_running(pid: int) -> bool:
     """Whether the process exists and is no zombie."""
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     return bool(fields) and fields[0] not in "ZX"
 
 
 def start_time(pid: int) -> str | None:
     """Return the start time in clock ticks, which tells a process from a later one with the same pid."""
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     return fields[19] if fields else None
 
 
@@ -177,7 +177,7 @@ def is_stopped(pid: int) -> bool:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 (cost)
     except OSError:
         return False
-    states = {(_stat(f"{pid}/task/{thread}") or ["Z"])[0] for thread in threads}
+    states = {(stat_fields(f"{pid}/task/{thread}") or ["Z"])[0] for thread in threads}
     if states <= set("TtZX"):
         return bool(states & set("Tt"))
     return states <= set("TtZXD") and _is_stop_pending(pid)
@@ -203,7 +203,8 @@ def _signal_all(pids: Iterable[int], number: signal.Signals) -> None:
             continue
 
 
-def _stat(pid: int | str) -> list[str]:
+def stat_fields(pid: int | str) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on, which is the third (proc(5)); none if it is gone."""
     # The name, in parentheses, may hold anything; fields are counted from behind it (proc(5)).
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (cost)

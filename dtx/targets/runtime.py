@@ -104,6 +104,9 @@ class Runtime(Protocol):
             ProvisionError: binary or image absent, or it can't be started.
         """
 
+    def containers(self) -> Sequence[str]:
+        """Return the ids of the containers that its servers are in; none where they are processes below this one."""
+
     def close(self) -> None:
         """End and remove all that it launched; never raises, logs what would not go."""
 

@@ -104,6 +104,7 @@ def judge(
         readers=summarise_reads(ledger),
         blocking=measure_blocking(ledger),
         waiting=summarise_waiting(ledger, circles, stories, logs.keys()),
+        foreign_share=round(timeline.foreign_share, 3) if timeline.processor_uses else None,
         stories=stories,
         errors=errors,
     )

@@ -11,9 +11,11 @@ from dtx.core.history import (
     Phase,
     PhaseName,
     ProcessEvent,
+    ProcessorUse,
     QuietEvent,
 )
 from dtx.core.schedule import Omission, Schedule, Window
+from dtx.verify.processors import foreign_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class Timeline:
         windows: one for each window of the schedule, in its order.
         omitted: windows that had a chance and did not come.
         wall_offset_ns: monotonic time minus wall time; None without a clock entry.
+        processor_uses: who had the processors, piece by piece; none in a history of before that was recorded.
         quiet: how the wait for quiet ended, None if the run never came so far.
         begin_ns, end_ns: times of the first and the last entry.
     """
@@ -75,6 +78,7 @@ class Timeline:
     windows: tuple[FaultWindow, ...]
     omitted: tuple[Omission, ...]
     processes: tuple[ProcessEvent, ...]
+    processor_uses: tuple[ProcessorUse, ...]
     quiet: QuietEvent | None
     wall_offset_ns: int | None
     begin_ns: int
@@ -97,6 +101,21 @@ class Timeline:
         later = (at for _, at in self.phases if at > self.main_ns)
         return min(later, default=self.end_ns + 1)
 
+    @property
+    def foreign_share(self) -> float:
+        """The part of the processors' time that other programs had: while the system had to recover, or all of the wait.
+
+        The larger of two: since the first fault, for work piles up from then on, or else since the main phase began,
+        and since the wait for quiet began, which may be a small part of that.
+        """
+        if not self.processor_uses:
+            return 0.0
+        until_ns = self.end_ns if self.quiet is None else self.quiet.at_ns
+        hurt_ns = min((w.begin_ns for w in self.windows if w.was_on), default=self.main_ns)
+        waited_ns = self.began(PhaseName.RECOVERY)
+        begins = (hurt_ns,) if waited_ns is None else (hurt_ns, waited_ns)
+        return max(foreign_share(self.processor_uses, begin, until_ns) for begin in begins)
+
     def began(self, phase: PhaseName) -> int | None:
         """Return when a phase began, None if it never did."""
         return next((at for name, at in self.phases if name is phase), None)
@@ -116,6 +135,7 @@ def build_timeline(schedule: Schedule, history: Sequence[HistoryEntry]) -> Timel
     """Sort out the entries that are not operations. Of several clocks the first counts."""
     phases: list[tuple[PhaseName, int]] = []
     processes: list[ProcessEvent] = []
+    uses: list[ProcessorUse] = []
     faults: dict[tuple[int, FaultPhase], FaultEvent] = {}
     quiet: QuietEvent | None = None
     offset: int | None = None
@@ -125,6 +145,8 @@ def build_timeline(schedule: Schedule, history: Sequence[HistoryEntry]) -> Timel
                 phases.append((entry.name, entry.at_ns))
             case ProcessEvent():
                 processes.append(entry)
+            case ProcessorUse():
+                uses.append(entry)
             case FaultEvent():
                 faults[entry.window, entry.phase] = entry
             case QuietEvent():
@@ -148,6 +170,7 @@ def build_timeline(schedule: Schedule, history: Sequence[HistoryEntry]) -> Timel
         ),
         omitted=schedule.omitted,
         processes=tuple(processes),
+        processor_uses=tuple(uses),
         quiet=quiet,
         wall_offset_ns=offset,
         begin_ns=min((entry.at_ns for entry in history), default=0),

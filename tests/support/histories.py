@@ -42,6 +42,7 @@ from dtx.core.history import (
     PhaseName,
     ProcessChange,
     ProcessEvent,
+    ProcessorUse,
     QuietEvent,
     Read,
     Wait,
@@ -530,6 +531,16 @@ class RunBuilder:
     def process(self, node: str, change: ProcessChange, at_s: float, detail: str = "") -> None:
         """Something happens to a worker or a target."""
         self.history.append(ProcessEvent(at_ns=mono(at_s), node=node, change=change, detail=detail))
+
+    def share(self, begin_s: float, end_s: float, foreign: float) -> None:
+        """Other programs have a part of the two processors' time; of the rest the run has half."""
+        had_s = 2 * (end_s - begin_s)
+        self.history.append(
+            ProcessorUse(
+                at_ns=mono(end_s), since_ns=mono(begin_s), processors=2,
+                foreign_s=foreign * had_s, own_s=(1 - foreign) * had_s / 2,
+            )
+        )  # fmt: skip
 
     def log(self, worker: str, at_s: float, line: str) -> None:
         """A worker writes a line."""

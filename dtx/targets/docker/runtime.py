@@ -69,6 +69,7 @@ class DockerRuntime:
         self._initialised: dict[str, InitialisedImage] = {}
         self._ports: list[int] = []
         self._is_closed = False
+        self._containers: list[str] = []
 
     @property
     def name(self) -> str:
@@ -139,6 +140,10 @@ class DockerRuntime:
             stop_signal=recipe.stop_signal,
         )  # fmt: skip
 
+    def containers(self) -> Sequence[str]:
+        """Return the ids of the containers, those that have gone too."""
+        return tuple(self._containers)
+
     def close(self) -> None:
         """Remove every container of the run; never raises, logs what would not go."""
         with self._lock:
@@ -187,6 +192,7 @@ class DockerRuntime:
             raise ProvisionError(f"can't launch {name}: the environment is closed")
         with engine_errors_as(f"can't start a container for {name}"):
             container = self._create(name, image, command, user)
+            self._containers.append(container)
             try:
                 self._engine.api.start(container)
                 # Closed while this one was made: the sweep may have come too early to see it.

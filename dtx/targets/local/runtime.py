@@ -247,6 +247,10 @@ class LocalRuntime:
         )
         return self._launch(server)
 
+    def containers(self) -> Sequence[str]:
+        """Return none: its servers are processes below this one."""
+        return ()
+
     def close(self) -> None:
         """Kill every server; the folder is its maker's to remove."""
         with self._lock:

@@ -1,12 +1,15 @@
 """Convergence: once healed, everything ends within the contract's time (I6).
 
 Two different findings: it never ended (frozen, in doubt), or it ended late.
+
+Time is the machine's too: where other programs had much of the processors, what is late, or goes on but slowly, accuses
+nobody. What does not move at all any more for as long as the contract allows is stuck on any machine.
 """
 
 from typing import Final
 
 from dtx.config.model import Contract
-from dtx.core.history import QuietEvent
+from dtx.core.history import STARVED_FROM, QuietEvent
 from dtx.core.verdict import Finding
 from dtx.verify.check import Checker, Judgement, Premise, convict
 from dtx.verify.ledger import Ledger
@@ -26,6 +29,14 @@ def judge(ledger: Ledger) -> Judgement:
         return Judgement(
             judged=0, undecided="the run ended before it had waited for the system to be quiet"
         )
+    findings = _findings(ledger, quiet)
+    excuse = _excuse(ledger, quiet) if findings else ""
+    if excuse:
+        return Judgement(judged=judged, undecided=f"{findings[0].summary}, but {excuse}")
+    return Judgement(judged=judged, findings=findings)
+
+
+def _findings(ledger: Ledger, quiet: QuietEvent) -> tuple[Finding, ...]:
     frozen = convict(
         ledger,
         checker=NAME,
@@ -35,13 +46,26 @@ def judge(ledger: Ledger) -> Judgement:
         evidence=lambda tx: (*_open_at(ledger, tx), *evidence_rows(ledger, tx)),
     )
     if frozen:
-        return Judgement(judged=judged, findings=frozen)
+        return frozen
     if not quiet.is_quiet:
-        return Judgement(judged=judged, findings=(_never_quiet(quiet),))
+        return (_never_quiet(quiet),)
     limit_s = ledger.contract.converges_within_s
-    if limit_s is not None and quiet.waited_s > limit_s:
-        return Judgement(judged=judged, findings=(_late(quiet, limit_s),))
-    return Judgement(judged=judged)
+    return (_late(quiet, limit_s),) if limit_s is not None and quiet.waited_s > limit_s else ()
+
+
+def _excuse(ledger: Ledger, quiet: QuietEvent) -> str:
+    """Return why it may be the machine's doing, in words; empty if it is not."""
+    limit_s = ledger.contract.converges_within_s
+    share = ledger.timeline.foreign_share
+    if limit_s is None or share < STARVED_FROM:
+        return ""
+    is_open_after_quiet = quiet.is_quiet and ledger.pending
+    if is_open_after_quiet or (quiet.unchanged_s or 0.0) > limit_s:
+        return ""
+    return (
+        f"other programs had {share * 100:.0f} % of the processors' time meanwhile: "
+        "run it on a quieter machine"
+    )
 
 
 def _open_at(ledger: Ledger, tx: str) -> list[str]:

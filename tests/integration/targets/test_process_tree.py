@@ -132,7 +132,7 @@ class TestMarked:
 
 
 def states(pids: set[int]) -> set[str]:
-    return {process_tree._stat(pid)[0] for pid in pids}
+    return {process_tree.stat_fields(pid)[0] for pid in pids}
 
 
 FORKING = """
@@ -221,9 +221,9 @@ class TestStopAll:
         tasks = Path(f"/proc/{process.pid}/task")
         assert eventually(lambda: len(list(tasks.iterdir())) == 4)
         assert process_tree.stop_all(lambda: {process.pid}) == 1
-        assert {process_tree._stat(f"{process.pid}/task/{t.name}")[0] for t in tasks.iterdir()} == {
-            "T"
-        }
+        assert {
+            process_tree.stat_fields(f"{process.pid}/task/{t.name}")[0] for t in tasks.iterdir()
+        } == {"T"}
 
     def test_nobody_is_stopped_twice_or_resumed_who_is_gone(
         self, stack: ExitStack, mark: str

@@ -1,6 +1,7 @@
 """Quiet is two agreeing looks with nothing open; what is late and what never ends are told apart."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import pytest
@@ -13,6 +14,8 @@ from dtx.experiment.quiet import QuietWatch
 from dtx.workload.generators import Transaction
 
 T = TypeVar("T")
+
+SECOND_NS = 1_000_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +34,8 @@ class System:
         self.answers: dict[str, OutcomeRow] = {}
         self.asked: list[str] = []
         self.errors = 0
+        self.is_starved = False
+        self.on_look: Callable[[], None] = lambda: None
 
     def watch(self, *, can_ask: bool = True) -> QuietWatch:
         return QuietWatch(
@@ -39,9 +44,11 @@ class System:
             in_flight=lambda: _next(self.waiting),
             ask=self._ask if can_ask else None,
             unknown=lambda: self.unknown,
+            is_starved=lambda: self.is_starved,
         )
 
     def _open(self) -> dict[str, int]:
+        self.on_look()
         if self.errors:
             self.errors -= 1
             raise ProvisionError("payments-db: does not answer")
@@ -134,3 +141,62 @@ def test_system_that_cannot_be_asked_is_quiet_by_its_rows() -> None:
     system.unknown = [Transaction(tx="t1", fields={})]
     _, last = ending(system.watch(can_ask=False), 5)
     assert last.is_quiet
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Time that only looks make pass: a second each, by `on_look`."""
+    now_ns = [0]
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic_ns", lambda: now_ns[0])
+        yield now_ns
+
+
+def starved(clock: list[int], counts: Sequence[int]) -> System:
+    system = System()
+    system.open = [{"orders-db: pending": count} if count else {} for count in counts]
+    system.is_starved = True
+
+    def pass_a_second() -> None:
+        clock[0] += SECOND_NS
+
+    system.on_look = pass_a_second
+    return system
+
+
+def test_slow_finish_on_a_starved_machine_is_waited_for(clock: list[int]) -> None:
+    system = starved(clock, [*range(22, -1, -1)])
+    _, last = ending(system.watch(), 10)
+    assert (last.is_quiet, last.waited_s, last.unchanged_s) == (True, 22.0, 0.0)
+
+
+def test_machine_that_was_given_to_the_system_is_no_reason_to_wait_longer(clock: list[int]) -> None:
+    system = starved(clock, [*range(22, -1, -1)])
+    system.is_starved = False
+    _, last = ending(system.watch(), 10)
+    assert (last.is_quiet, last.waited_s) == (False, 15.0)
+
+
+def test_what_is_stuck_on_a_starved_machine_is_not_waited_for_to_the_end(clock: list[int]) -> None:
+    system = starved(clock, [9, 8, 7, 6, 5, 4, 3])
+    _, last = ending(system.watch(), 10)
+    assert (last.is_quiet, last.waited_s, last.unchanged_s) == (False, 17.0, 11.0)
+
+
+def test_count_that_goes_up_and_down_is_stuck(clock: list[int]) -> None:
+    system = starved(clock, [3, *(2, 3, 4) * 20])
+    _, last = ending(system.watch(), 10)
+    assert (last.waited_s, last.unchanged_s) == (15.0, 14.0)
+
+
+def test_effects_that_still_grow_are_a_change(clock: list[int]) -> None:
+    system = starved(clock, [3])
+    system.effects = [*range(40)]
+    _, last = ending(system.watch(), 10)
+    assert (last.waited_s, last.unchanged_s) == (30.0, 0.0)
+
+
+def test_patience_with_a_starved_machine_ends(clock: list[int]) -> None:
+    system = starved(clock, [*range(100, 0, -1)])
+    _, last = ending(system.watch(), 10)
+    assert (last.is_quiet, last.waited_s, last.unchanged_s) == (False, 30.0, 0.0)

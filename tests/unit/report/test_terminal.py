@@ -325,6 +325,13 @@ def test_without_faults_quiet_is_counted_from_the_last_answer() -> None:
     assert "healing" not in text
 
 
+def test_busy_machine_is_told_also_where_all_holds() -> None:
+    assert "other programs had 31 % of the processors' time" in rendered(
+        make_holds(foreign_share=0.31)
+    )
+    assert "processors" not in rendered(make_holds(foreign_share=0.2))
+
+
 NAMED = {"breaks": ["no-phantom", "atomicity"], "exposed_by": ["partition@orders->payments"]}
 
 

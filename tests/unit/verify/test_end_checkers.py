@@ -66,6 +66,94 @@ def test_not_quiet_without_pending_rows_names_what_remained(run: RunBuilder) -> 
     assert "proxies hold 12 bytes" in check_of(verdict, "convergence").findings[0].summary
 
 
+def late(run: RunBuilder) -> None:
+    run.quiet = QuietEvent(at_ns=mono(22.4), is_quiet=True, waited_s=11.4, unchanged_s=0.0)
+
+
+def test_late_on_a_machine_that_others_kept_busy_proves_nothing(run: RunBuilder) -> None:
+    late(run)
+    run.share(-2, 23, 0.71)
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    [reason] = verdict.reasons
+    assert reason == (
+        "convergence: late: quiet after 11.4 s, the contract says within 10 s, but other programs had 71 % of the "
+        "processors' time meanwhile: run it on a quieter machine"
+    )
+    assert verdict.foreign_share == 0.71
+
+
+def test_late_on_a_machine_with_its_usual_bustle_is_late(run: RunBuilder) -> None:
+    late(run)
+    run.share(-2, 23, 0.24)
+    assert run.judge().violated_checkers == ("convergence",)
+
+
+def test_quiet_in_time_holds_on_a_busy_machine_too(run: RunBuilder) -> None:
+    run.share(-2, 23, 0.9)
+    assert run.judge().status is Status.HOLDS
+
+
+def test_machine_that_was_busy_before_the_fault_is_no_excuse(run: RunBuilder) -> None:
+    late(run)
+    run.fault(Proof.SILENCE, 8.0, 10.0, links=[HELD_LINK])
+    run.share(-2, 8, 1.0)
+    run.share(8, 23, 0.0)
+    assert "convergence" in run.judge().violated_checkers
+
+
+def test_machine_that_was_busy_in_the_wait_alone_is_an_excuse(run: RunBuilder) -> None:
+    late(run)
+    run.share(0, 11, 0.0)
+    run.share(11, 22.4, 0.4)
+    assert run.judge().status is Status.UNKNOWN
+
+
+def test_machine_that_was_busy_while_the_fault_was_on_is_an_excuse(run: RunBuilder) -> None:
+    late(run)
+    run.fault(Proof.SILENCE, 2.0, 4.0, links=[HELD_LINK])
+    run.share(2, 12, 0.8)
+    run.share(12, 23, 0.0)
+    assert check_of(run.judge(), "convergence").status is Status.UNKNOWN
+
+
+def unfinished(run: RunBuilder, unchanged_s: float | None) -> None:
+    run.leave_open("t0002")
+    run.quiet = QuietEvent(
+        at_ns=mono(22), is_quiet=False, waited_s=15.0, remaining=("1 pending",), unchanged_s=unchanged_s
+    )  # fmt: skip
+    run.share(-2, 23, 0.71)
+
+
+def test_what_moves_slowly_on_a_busy_machine_is_not_frozen(run: RunBuilder) -> None:
+    unfinished(run, 9.9)
+    verdict = run.judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "still open 15.0 s after healing" in verdict.reasons[0]
+    assert "run it on a quieter machine" in verdict.reasons[0]
+
+
+def test_what_does_not_move_for_the_contracts_time_is_frozen_on_any_machine(
+    run: RunBuilder,
+) -> None:
+    unfinished(run, 10.1)
+    assert run.judge().violated_checkers == ("convergence",)
+
+
+def test_open_row_after_quiet_is_frozen_on_any_machine(run: RunBuilder) -> None:
+    run.leave_open("t0002")
+    late(run)
+    run.share(-2, 23, 0.71)
+    assert run.judge().violated_checkers == ("convergence",)
+
+
+def test_history_without_processors_excuses_nobody(run: RunBuilder) -> None:
+    late(run)
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("convergence",)
+    assert verdict.foreign_share is None
+
+
 def test_without_a_claim_slowness_is_measured_only(run: RunBuilder) -> None:
     run.claim(converges_within_s=None)
     run.leave_open("t0002")
