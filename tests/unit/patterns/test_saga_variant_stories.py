@@ -55,10 +55,10 @@ def test_recovery_that_ended_says_whom_it_left(capsys: pytest.CaptureFixture[str
 
 
 def test_hasty_recoverer_says_that_it_asked_nobody(capsys: pytest.CaptureFixture[str]) -> None:
-    coordinator = HastyCoordinator(ORDER_SAGA, FailingLog(), an_asker())
+    coordinator = HastyCoordinator(FailingLog(), an_asker())
     [first, *_] = said(coordinator.recover(), capsys)
     assert first == (
-        "tx=t1 over 1 s old and not ended: taken for abandoned, without asking who runs it"
+        "tx=t1 over 2.5 s old and not ended: taken for abandoned, without asking who runs it"
     )
 
 
@@ -81,9 +81,9 @@ def leased(log: TableLog[Order], lease: Lease) -> LeasedCoordinator:
 def test_leader_that_was_stopped_says_that_it_goes_on_without_its_lease(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    coordinator = leased(FailingLog(), HeldLease(age_s=2.5, is_standby=False))
+    coordinator = leased(FailingLog(), HeldLease(age_s=3.4, is_standby=False))
     [line] = said(coordinator.move(DEBITED, "RESERVED", "inventory did it"), capsys)
-    assert line == "tx=t1 set to RESERVED on a lease of 1.2 s that was last renewed 2.5 s ago"
+    assert line == "tx=t1 set to RESERVED on a lease of 2.5 s that was last renewed 3.4 s ago"
 
 
 def test_leader_with_a_fresh_lease_has_nothing_to_say(capsys: pytest.CaptureFixture[str]) -> None:

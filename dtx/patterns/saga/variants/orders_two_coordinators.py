@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable
 from typing import LiteralString, Self
 
 import psycopg
@@ -17,18 +18,19 @@ from dtx.patterns.common.background import Background
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.narration import tell
 from dtx.patterns.common.recovery import Recovering
-from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.runners import Unfinished
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.coordinator import Coordinator, Logging
+from dtx.patterns.saga.coordinator import Logging
 from dtx.patterns.saga.definition import State
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
-from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.orders import own_database
 from dtx.patterns.saga.saga_log import Saga
 from dtx.patterns.saga.variants.blind_log import blind_log
+from dtx.patterns.saga.variants.patience import OnceCoordinator, patient_asker, patient_remote
 
-LEASE_S = 1.2
+LEASE_S = 2.5
+"""Far longer than a renewal takes on a busy machine, shorter than a fault holds."""
 _EVERY_S = 0.2
 
 _TABLE = "create table if not exists leases (name text primary key, owner text, until timestamptz)"
@@ -54,6 +56,7 @@ class Lease:
         self._statement: LiteralString = _TAKE_OVER if is_standby else _RENEW
         self._renewed_ns = time.monotonic_ns()
         self.is_standby = is_standby
+        self.is_held = False
 
     @property
     def age_s(self) -> float:
@@ -61,23 +64,23 @@ class Lease:
         return (time.monotonic_ns() - self._renewed_ns) / 1e9
 
     async def create(self) -> None:
-        """Make the table of leases."""
-        await self._database.execute(_TABLE)
+        """Make the table of leases; only a leader does: of two who make a table at once, one fails."""
+        if not self.is_standby:
+            await self._database.execute(_TABLE)
 
-    async def hold(self) -> bool:
-        """Renew it, or take it over as a standby; return whether this worker has it now."""
+    async def hold(self) -> None:
+        """Renew it, or take it over as a standby, if it can be had."""
         began_ns = time.monotonic_ns()
-        if not await self._database.execute(self._statement, self._parameters):
-            return False
-        self._renewed_ns = began_ns
-        return True
+        self.is_held = await self._database.execute(self._statement, self._parameters) > 0
+        if self.is_held:
+            self._renewed_ns = began_ns
 
 
-class LeasedCoordinator(Coordinator[Order]):
+class LeasedCoordinator(OnceCoordinator):
     """Looks at the lease only to say what it should have done, for whoever reads the story."""
 
     def __init__(self, log: Logging[Order], asker: Asker, lease: Lease) -> None:
-        super().__init__(ORDER_SAGA, log, asker)
+        super().__init__(log, asker)
         self._lease = lease
 
     async def without_runner(self, unfinished: Unfinished[Saga[Order]]) -> list[Saga[Order]]:
@@ -116,25 +119,36 @@ class LeasedRecovery(Background):
         return await super().__aenter__()
 
     async def run(self) -> None:
-        """Lead, or wait to, for ever."""
-        while True:
-            try:
-                if await self._lease.hold():
-                    await self._coordinator.recover()
-            except psycopg.Error as error:
-                _logger.warning("the lease can't be renewed now: %s", error)
-            await asyncio.sleep(_EVERY_S)
+        """Lead, or wait to, for ever; a recovery that takes long does not put off a renewal."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_for_ever(self._lease.hold))
+            both.create_task(_for_ever(self._recover))
+
+    async def _recover(self) -> None:
+        if self._lease.is_held:
+            await self._coordinator.recover()
+
+
+async def _for_ever(act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await act()
+        except psycopg.Error as error:
+            _logger.warning("the database can't be used now: %s", error)
+        await asyncio.sleep(_EVERY_S)
 
 
 def main() -> None:
     """Run the worker, as leader or as standby."""
     database = own_database()
-    remote = Remote()
-    lease = Lease(database, me=os.environ["NAME"], is_standby="STANDBY" in os.environ)
+    remote = patient_remote()
+    # On a connection of its own: a renewal does not wait behind sagas.
+    for_lease = Database(os.environ["DATABASE_URL"], connections=1, ready=1)
+    lease = Lease(for_lease, me=os.environ["NAME"], is_standby="STANDBY" in os.environ)
     log = blind_log(ORDER_SAGA, database)
-    coordinator = LeasedCoordinator(log, Asker(participants(remote)), lease)
+    coordinator = LeasedCoordinator(log, patient_asker(remote), lease)
     face = routes(ORDER_SAGA, coordinator, database)
-    serve(database, face, remote, coordinator, LeasedRecovery(coordinator, lease))
+    serve(database, face, remote, coordinator, for_lease, LeasedRecovery(coordinator, lease))
 
 
 if __name__ == "__main__":

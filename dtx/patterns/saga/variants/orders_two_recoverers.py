@@ -1,30 +1,28 @@
-"""Broken: whoever finds a saga that is a second old takes it up, though another may run it (S10: no owner, no fence)."""
+"""Broken: whoever finds a saga that is some seconds old takes it up, though another may run it (S10: no owner, no fence)."""
 
-from dtx.patterns.common.asking import Asker
+from typing import ClassVar
+
 from dtx.patterns.common.database import Database
 from dtx.patterns.common.narration import tell
 from dtx.patterns.common.recovery import Recovery
-from dtx.patterns.common.remote import Remote
 from dtx.patterns.common.runners import Unfinished
 from dtx.patterns.common.service import serve
-from dtx.patterns.saga.coordinator import Coordinator
-from dtx.patterns.saga.definition import SagaDefinition
 from dtx.patterns.saga.face import routes
 from dtx.patterns.saga.order_saga import ORDER_SAGA, Order
-from dtx.patterns.saga.orders import own_database, participants
+from dtx.patterns.saga.orders import own_database
 from dtx.patterns.saga.saga_log import Saga, SagaLog
+from dtx.patterns.saga.variants.aged import AgedStatements
 from dtx.patterns.saga.variants.blind_log import BlindStatements
+from dtx.patterns.saga.variants.patience import OnceCoordinator, patient_asker, patient_remote
 
-ABANDONED_AFTER_S = 1
+ABANDONED_AFTER_S = 2.5
+"""Far longer than a saga takes on a busy machine, shorter than a fault holds."""
 
 
-class OldStatements(BlindStatements[Order]):
+class OldStatements(BlindStatements[Order], AgedStatements[Order]):
     """Takes for abandoned what is old, and moves it wherever it is."""
 
-    def __init__(self, definition: SagaDefinition[Order]) -> None:
-        super().__init__(definition)
-        age = f"clock_timestamp() - created_at > interval '{ABANDONED_AFTER_S} second'"
-        self.unfinished = f"{self.unfinished} and {age}"
+    after_s: ClassVar[float] = ABANDONED_AFTER_S
 
 
 def old_log(database: Database) -> SagaLog[Order]:
@@ -32,7 +30,7 @@ def old_log(database: Database) -> SagaLog[Order]:
     return SagaLog(ORDER_SAGA, database, statements=OldStatements(ORDER_SAGA))
 
 
-class HastyCoordinator(Coordinator[Order]):
+class HastyCoordinator(OnceCoordinator):
     """Says whom it takes for abandoned, for whoever reads the story."""
 
     async def without_runner(self, unfinished: Unfinished[Saga[Order]]) -> list[Saga[Order]]:
@@ -49,8 +47,8 @@ class HastyCoordinator(Coordinator[Order]):
 def main() -> None:
     """Run the worker; several of them do the same."""
     database = own_database()
-    remote = Remote()
-    coordinator = HastyCoordinator(ORDER_SAGA, old_log(database), Asker(participants(remote)))
+    remote = patient_remote()
+    coordinator = HastyCoordinator(old_log(database), patient_asker(remote))
     face = routes(ORDER_SAGA, coordinator, database)
     serve(database, face, remote, coordinator, Recovery(coordinator))
 
