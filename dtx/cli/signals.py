@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def interruptible() -> Iterator[None]:
         if handler is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
     try:
-        with _main_thread_woken():
+        with _main_thread_woken(), _raised_again():
             yield
     finally:
         for number, handler in before.items():
@@ -99,6 +100,43 @@ def _wake_main_thread(taken: int, over: threading.Event) -> None:
                 signal.pthread_kill(main, number[0])
                 over.wait(_WAKE_EVERY_S)
             return
+
+
+@contextlib.contextmanager
+def _raised_again() -> Iterator[None]:
+    """Raise an interruption again that came where Python can't let it through, and would only print it.
+
+    That is within `__del__`, callbacks of weak references and of the garbage collector: nothing else would ever end
+    the command then, for further signals are paid no heed.
+    """
+    before = sys.unraisablehook
+    again: list[threading.Timer] = []
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            before(unraisable)
+            return
+        signal.signal(signal.SIGTERM, _raise)
+        # Not at once: it would come within the same `__del__`.
+        main = threading.main_thread().ident
+        timer = threading.Timer(_WAKE_EVERY_S, signal.pthread_kill, (main, signal.SIGTERM))
+        again.append(timer)
+        timer.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for timer in again:
+            timer.cancel()
+            timer.join()
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    del frame
+    signal.signal(number, _pay_no_heed)
+    raise KeyboardInterrupt
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -16,11 +16,13 @@ class Premise(StrEnum):
     observed: the rows were read.
     complete: every query answered; a row that is not there is evidence only then.
     healed: every fault was taken away again; what is unfinished is the system's doing only then.
+    ended: the run was not cut short on a machine that other programs kept busy; what is half done may only be slow then.
     """
 
     OBSERVED = "observed"
     COMPLETE = "complete"
     HEALED = "healed"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from dtx.verify.check import Checker, Premise
 from dtx.verify.closure import count_operations
 from dtx.verify.coverage import measure_coverage
 from dtx.verify.deadlocks import find_circles, members, summarise_waiting
+from dtx.verify.excuse import excuse_for_lateness
 from dtx.verify.latency import summarise_latency
 from dtx.verify.ledger import Ledger, build_ledger
 from dtx.verify.reading import summarise_reads
@@ -179,6 +180,8 @@ def _unmet(ledger: Ledger, premise: Premise) -> str:
         case Premise.HEALED:
             left_on = [w.plan.name for w in ledger.timeline.windows if w.is_left_on]
             return f"nothing proves that it was healed: {listed(left_on)}" if left_on else ""
+        case Premise.ENDED:
+            return _cut_short(ledger)
         case _:
             assert_never(premise)
 
@@ -192,6 +195,12 @@ def _interrupted(ledger: Ledger) -> str:
         f"the run ended {where}, before its observations were read; "
         f"recorded: {count(submitted, 'transaction')} submitted, {answered} answered"
     )
+
+
+def _cut_short(ledger: Ledger) -> str:
+    quiet = ledger.timeline.quiet
+    excuse = "" if quiet is None or quiet.is_quiet else excuse_for_lateness(ledger)
+    return f"transactions were still under way when the run ended, but {excuse}" if excuse else ""
 
 
 def _traceback(error: Exception) -> str:

@@ -97,5 +97,5 @@ CHECKER: Final = Checker(
     claim=CLAIM,
     judge=judge,
     is_claimed=_is_claimed,
-    premises=(Premise.OBSERVED, Premise.COMPLETE, Premise.HEALED),
+    premises=(Premise.OBSERVED, Premise.COMPLETE, Premise.HEALED, Premise.ENDED),
 )

@@ -9,9 +9,10 @@ nobody. What does not move at all any more for as long as the contract allows is
 from typing import Final
 
 from dtx.config.model import Contract
-from dtx.core.history import STARVED_FROM, QuietEvent
+from dtx.core.history import QuietEvent
 from dtx.core.verdict import Finding
 from dtx.verify.check import Checker, Judgement, Premise, convict
+from dtx.verify.excuse import excuse_for_lateness
 from dtx.verify.ledger import Ledger
 from dtx.verify.words import evidence_rows
 
@@ -30,7 +31,7 @@ def judge(ledger: Ledger) -> Judgement:
             judged=0, undecided="the run ended before it had waited for the system to be quiet"
         )
     findings = _findings(ledger, quiet)
-    excuse = _excuse(ledger, quiet) if findings else ""
+    excuse = excuse_for_lateness(ledger) if findings else ""
     if excuse:
         return Judgement(judged=judged, undecided=f"{findings[0].summary}, but {excuse}")
     return Judgement(judged=judged, findings=findings)
@@ -51,21 +52,6 @@ def _findings(ledger: Ledger, quiet: QuietEvent) -> tuple[Finding, ...]:
         return (_never_quiet(quiet),)
     limit_s = ledger.contract.converges_within_s
     return (_late(quiet, limit_s),) if limit_s is not None and quiet.waited_s > limit_s else ()
-
-
-def _excuse(ledger: Ledger, quiet: QuietEvent) -> str:
-    """Return why it may be the machine's doing, in words; empty if it is not."""
-    limit_s = ledger.contract.converges_within_s
-    share = ledger.timeline.foreign_share
-    if limit_s is None or share < STARVED_FROM:
-        return ""
-    is_open_after_quiet = quiet.is_quiet and ledger.pending
-    if is_open_after_quiet or (quiet.unchanged_s or 0.0) > limit_s:
-        return ""
-    return (
-        f"other programs had {share * 100:.0f} % of the processors' time meanwhile: "
-        "run it on a quieter machine"
-    )
 
 
 def _open_at(ledger: Ledger, tx: str) -> list[str]:

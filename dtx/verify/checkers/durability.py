@@ -42,5 +42,5 @@ CHECKER: Final = Checker(
     claim=CLAIM,
     judge=judge,
     is_claimed=_is_claimed,
-    premises=(Premise.OBSERVED, Premise.COMPLETE),
+    premises=(Premise.OBSERVED, Premise.COMPLETE, Premise.ENDED),
 )

@@ -38,5 +38,5 @@ CHECKER: Final = Checker(
     claim=CLAIM,
     judge=judge,
     is_claimed=_is_claimed,
-    premises=(Premise.OBSERVED, Premise.HEALED),
+    premises=(Premise.OBSERVED, Premise.HEALED, Premise.ENDED),
 )

@@ -39,3 +39,30 @@ def test_signal_that_another_thread_took_ends_a_long_wait_of_the_main_thread(nam
         capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=True,
     )  # fmt: skip
     assert done.stdout == "interrupted\n"
+
+
+SWALLOWED = """
+import signal, threading
+from dtx.cli.signals import interruptible
+
+class Dying:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+        threading.Event().is_set()  # the handler has run by now, within this method
+
+with interruptible():
+    try:
+        del [Dying()][0]
+        threading.Event().wait(3600)
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_interruption_within_a_destructor_is_raised_again_and_not_printed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWED],
+        capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=True,
+    )  # fmt: skip
+    assert done.stdout == "interrupted\n"
+    assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ from dtx.core.verdict import Status
 from tests.support.histories import (
     CRASHED_NODE,
     HELD_LINK,
+    INVENTORY,
     KILLED_NODE,
     PAUSED_NODE,
     PAYMENTS,
@@ -129,8 +130,28 @@ def test_what_moves_slowly_on_a_busy_machine_is_not_frozen(run: RunBuilder) -> N
     unfinished(run, 9.9)
     verdict = run.judge()
     assert verdict.status is Status.UNKNOWN
-    assert "still open 15.0 s after healing" in verdict.reasons[0]
-    assert "run it on a quieter machine" in verdict.reasons[0]
+    cut_short, late_reason = verdict.reasons
+    assert cut_short.startswith(
+        "transactions were still under way when the run ended, but other programs"
+    )
+    assert "still open 15.0 s after healing" in late_reason
+    assert "run it on a quieter machine" in late_reason
+
+
+def test_what_is_half_done_in_a_run_cut_short_on_a_busy_machine_accuses_nobody(
+    run: RunBuilder,
+) -> None:
+    unfinished(run, 9.9)
+    run.effects = [row for row in run.effects if (row.tx, row.participant) != ("t0001", INVENTORY)]
+    verdict = run.judge()
+    assert verdict.violated_checkers == ()
+    assert "transactions were still under way when the run ended" in verdict.reasons[0]
+
+
+def test_what_is_half_done_and_does_not_move_is_convicted_on_any_machine(run: RunBuilder) -> None:
+    unfinished(run, 10.1)
+    run.effects = [row for row in run.effects if (row.tx, row.participant) != ("t0001", INVENTORY)]
+    assert {"atomicity", "convergence"} <= set(run.judge().violated_checkers)
 
 
 def test_what_does_not_move_for_the_contracts_time_is_frozen_on_any_machine(
