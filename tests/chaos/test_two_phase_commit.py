@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dtx.config.find import find_system
+from dtx.config.loader import load_system
 from dtx.core.events import TrialFinished
 from dtx.core.history import FaultEvent
 from dtx.core.run_folder import RunFolder
@@ -137,3 +139,28 @@ def test_standby_takes_over_from_a_dead_and_from_a_stopped_leader(
     assert trial.verdict.status is Status.HOLDS, trial.verdict.reasons
     led = (trial.folder / "logs" / "tm-standby.log").read_text()
     assert "leads in epoch 2" in led
+
+
+@pytest.mark.parametrize(
+    ("variant", "says"),
+    [
+        ("timeout-races-commit", "rolled back by the time-out"),
+        ("rolls-back-live-work", "rolled back without a record"),
+        ("two-managers", "is written over a decision"),
+    ],
+)
+def test_whose_work_it_is_matters(tmp_path: Path, variant: str, says: str) -> None:
+    chosen = load_system(find_system("2pc")).variants[variant]
+    [fault] = chosen.exposed_by
+    tries = [
+        settings_for(
+            system="2pc", variant=variant, fault=fault, seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        finished = first_landed(session, tries)
+    assert finished.verdict.violated_checkers == tuple(sorted(chosen.breaks))
+    told = [line.what for story in finished.verdict.stories.values() for line in story]
+    assert any(says in what for what in told)

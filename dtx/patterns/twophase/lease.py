@@ -22,8 +22,13 @@ from dtx.patterns.common.database import Database
 LEASE_S = 3.0
 """Longer than a busy machine keeps a process waiting; what a dead leader costs is this, and a scan of recovery."""
 
-RENEW_EVERY_S = 0.5
+RENEWALS = 6
+"""So often a lease is renewed before it would run out."""
+
 LOOK_EVERY_S = 0.25
+
+STANDBY_WAITS_S = 10.0
+"""So long a standby leaves a lease that nobody ever had to the others: longer than they take to start."""
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ class Leading(Protocol):
 class Lease(Background):
     """Takes the lease when it is to be had, and renews it.
 
-    A `standby` leaves a lease that nobody ever had to the others, for as long as a lease lasts.
+    One that nobody ever had it leaves to others for `waits_first_s`.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class Lease(Background):
         holder: str,
         database: Database,
         *,
-        is_standby: bool = False,
+        waits_first_s: float = 0.0,
         lease_s: float = LEASE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,7 +65,7 @@ class Lease(Background):
         self._database = database
         self._lease_s = lease_s
         self._clock = clock
-        self._claims_first_at_s = clock() + (lease_s if is_standby else 0.0)
+        self._claims_first_at_s = clock() + waits_first_s
         self._epoch: int | None = None
         self._held_until_s = 0.0
         self.is_known = False
@@ -94,14 +99,10 @@ class Lease(Background):
                 await self.hold()
             except psycopg.Error as error:
                 _logger.warning("the lease can't be renewed now: %s", error)
-            await asyncio.sleep(RENEW_EVERY_S if self._epoch is not None else LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S if self._epoch is None else self._lease_s / RENEWALS)
 
     async def _renewed(self, epoch: int) -> bool:
-        """Renew; not forced: a renewal that a crash takes back only ends sooner."""
-        async with self._database.transaction() as connection:
-            await connection.execute("set local synchronous_commit = off")
-            cursor = await connection.execute(_RENEW, self._parameters | {"epoch": epoch})
-            return cursor.rowcount == 1
+        return await self._database.execute(_RENEW, self._parameters | {"epoch": epoch}) == 1
 
     async def _taken(self) -> int | None:
         found = await self._database.fetch(_IS_TO_BE_HAD, self._parameters)
@@ -120,9 +121,11 @@ _IS_TO_BE_HAD: LiteralString = """
     select holder = %(holder)s or expires_at < clock_timestamp() from leases where tm_group = %(tm_group)s
 """
 
-# Changes no column of a unique index, so that it does not wait for decisions, which lock the row's key.
+# Changes no column of a unique index, so that it does not wait for decisions, which lock the row's key. Not forced: a
+# renewal that a crash takes back only ends sooner. One statement, so that a slow link costs one round trip.
 _RENEW: LiteralString = """
-    update leases set expires_at = clock_timestamp() + %(lease_s)s * interval '1 second'
+    with unforced as (select set_config('synchronous_commit', 'off', true))
+    update leases set expires_at = clock_timestamp() + %(lease_s)s * interval '1 second' from unforced
     where tm_group = %(tm_group)s and holder = %(holder)s and epoch = %(epoch)s
 """
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from dtx.patterns.twophase import order
+from dtx.patterns.twophase.decision_log import DecisionLog
 from dtx.patterns.twophase.face import routes
 from dtx.patterns.twophase.mariadb import MariaDbResource
 from dtx.patterns.twophase.order import Order
@@ -43,6 +44,7 @@ class Resources:
 def serve_orders(
     manager_type: type[TransactionManager[Order]] = TransactionManager,
     recovery_type: type[Recovery[Order]] = Recovery,
+    log_type: type[DecisionLog] = DecisionLog,
 ) -> None:
     """Run the worker, over the databases that the environment names."""
     serve_transactions(
@@ -55,6 +57,7 @@ def serve_orders(
         ),
         manager_type=manager_type,
         recovery_type=recovery_type,
+        log_type=log_type,
     )
 
 

@@ -174,7 +174,7 @@ class TransactionManager(Generic[W]):
     async def _run(self, run: Run, work: W) -> None:
         ballot: Ballot[W] = Ballot(xid=run.xid)
         try:
-            await self._vote(ballot, work)
+            await self._vote(run, ballot, work)
         except (RefusedError, ResourceError) as no:
             tell(run.xid.tx, f"abort: {no}")
             rolling_back = asyncio.create_task(ballot.roll_back())
@@ -188,7 +188,7 @@ class TransactionManager(Generic[W]):
         else:
             await self.conclude(run, ballot)
 
-    async def _vote(self, ballot: Ballot[W], work: W) -> None:
+    async def _vote(self, run: Run, ballot: Ballot[W], work: W) -> None:
         """Do the work and let all vote, in our turn; raises what speaks against a commit."""
         try:
             async with asyncio.timeout(ADMISSION_WITHIN_S):
@@ -197,9 +197,14 @@ class TransactionManager(Generic[W]):
             raise ResourceError("too many transactions at once") from error
         try:
             await ballot.work(self.stages_of(work), work)
-            await ballot.prepare()
+            await self.ask_for_votes(run, ballot)
         finally:
             self._room.release()
+
+    async def ask_for_votes(self, run: Run, ballot: Ballot[W]) -> None:
+        """Let all vote; raises what speaks against a commit. A vote that takes too long is a No: each has its deadline."""
+        del run
+        await ballot.prepare()
 
     async def conclude(self, run: Run, ballot: Ballot[W]) -> None:
         """Decide, now that all votes are Yes, and do what follows."""

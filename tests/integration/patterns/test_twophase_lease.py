@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -54,9 +55,19 @@ class Bench:
         self._group = group
         self._stack = stack
 
-    async def lease(self, holder: str, *, lease_s: float, is_standby: bool = False) -> Lease:
+    async def lease(
+        self,
+        holder: str,
+        *,
+        lease_s: float,
+        waits_first_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Lease:
         database = await self._stack.enter_async_context(Database(self._url))
-        return Lease(self._group, holder, database, lease_s=lease_s, is_standby=is_standby)
+        return Lease(
+            self._group, holder, database,
+            lease_s=lease_s, waits_first_s=waits_first_s, clock=clock,
+        )  # fmt: skip
 
     async def log(self) -> DecisionLog:
         database = await self._stack.enter_async_context(Database(self._url))
@@ -143,13 +154,15 @@ def test_manager_that_starts_again_takes_its_own_lease_back_in_a_new_epoch(
 def test_standby_leaves_the_first_lease_to_the_others(databases: Databases) -> None:
     async def main() -> None:
         async with bench_in(databases, "first") as bench:
-            standby = await bench.lease("b", lease_s=LONG_S, is_standby=True)
+            now_s = 0.0
+            standby = await bench.lease(
+                "b", lease_s=LONG_S, waits_first_s=10.0, clock=lambda: now_s
+            )
             await standby.hold()
-            assert standby.epoch is None
             assert not standby.is_known
-            hasty = await bench.lease("c", lease_s=OVER_S, is_standby=True)
-            await hasty.hold()
-            assert hasty.is_known, "a standby that waited for long enough takes it"
+            now_s = 10.0
+            await standby.hold()
+            assert standby.epoch == 1, "nobody came"
 
     run(main)
 
