@@ -143,9 +143,23 @@ def routes(participant: Participant[R]) -> list[Route]:
     ]
 
 
-def serve_participant(database: Database, participant: Participant[R], *more_routes: Route) -> None:
-    """Run the worker: the three, and beside them what ends reservations that have expired."""
+def serve_participant(
+    database: Database,
+    participant: Participant[R],
+    *more_routes: Route,
+    drops_abandoned: bool = True,
+) -> None:
+    """Run the worker: the three, and beside them what ends reservations that have expired.
+
+    `drops_abandoned`: as `serve` has it.
+    """
     remote = Remote()
     inquirer = Inquirer(remote, os.environ["COORDINATOR_URL"])
     expiry = Expiry(database, participant.resource.expired, participant, inquirer)
-    serve(database, [*more_routes, *routes(participant)], remote, expiry)
+    serve(
+        database,
+        [*more_routes, *routes(participant)],
+        remote,
+        expiry,
+        drops_abandoned=drops_abandoned,
+    )
