@@ -59,7 +59,8 @@ def test_what_was_promised_and_not_synced_is_lost(
     (window,) = finished.verdict.coverage
     assert window.has_landed, window.reason
     assert "durable files: 1" in window.reason
-    assert ("bytes that were not synced" in window.reason) == (variant is not None)
+    if variant is not None:  # the reference may lose a line too, one that it has not promised yet
+        assert "bytes that were not synced" in window.reason
     assert not list(tmp_path.rglob("journal.log"))
 
 
