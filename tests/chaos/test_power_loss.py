@@ -1,5 +1,6 @@
 """A loss of power takes what was not synced: who syncs before the answer keeps every promise, who does not is convicted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,18 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judged(
-    ledger: Path, out: Path, runtime: RuntimeName, fault: str, variant: str | None
+    ledger: Path,
+    out: Path,
+    runtime: RuntimeName,
+    fault: str,
+    variant: str | None,
+    seeds: Sequence[int] = SEEDS,
 ) -> TrialFinished:
     tries = [
         settings_for(
             system=str(ledger), fault=fault, seed=s, out=out, runtime=runtime, variant=variant
         )
-        for s in SEEDS
+        for s in seeds
     ]
     with open_session(tries[0]) as session:
         return run_until_landed(session, tries)
@@ -69,8 +75,13 @@ def test_what_is_synced_now_and_then_is_lost_from_its_last_sync_on(
     ledger: Path, tmp_path: Path
 ) -> None:
     variant = "synced-now-and-then"
-    finished = judged(ledger, tmp_path, RuntimeName.LOCAL, "power-loss,at=1s", variant)
-    assert finished.verdict.violated_checkers == ("durability",), finished.verdict.reasons
+    tries = (
+        judged(ledger, tmp_path, RuntimeName.LOCAL, "power-loss,at=1s", variant, seeds=[seed])
+        for seed in SEEDS
+    )
+    # Power that goes right after a sync takes nothing, one time in twenty.
+    finished = next(one for one in tries if one.verdict.status is not Status.HOLDS)
+    assert finished.verdict.violated_checkers == ("durability",), finished.verdict.coverage
     (healed,) = [
         entry
         for entry in RunFolder(finished.folder).read_history()
