@@ -8,6 +8,7 @@ from rich.text import Text
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import Status, Verdict
 from dtx.report import colours
+from dtx.report.declared import declared
 from dtx.report.wording import clean, seconds
 
 _OWN_VERSIONS = ("dtx", "python", "kernel")
@@ -39,7 +40,8 @@ def subject(plan: Plan) -> str:
 
 def particulars(plan: Plan) -> Iterator[Text]:
     """Yield the system's title, and under what conditions it ran."""
-    title = str(plan.system.get("system", {}).get("title", ""))
+    said = declared(plan, "system", "title")
+    title = said if isinstance(said, str) else ""
     yield Text(
         f"{clean(title)}{'; ' if title else ''}seed {plan.seed}, "
         f"{plan.rate:g} transactions/s for {seconds(plan.duration_s)}, runtime {plan.runtime}"

@@ -11,6 +11,7 @@ from rich.text import Text
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import ReaderSummary, Verdict
 from dtx.report import colours
+from dtx.report.declared import declared
 from dtx.report.tables import bare_table
 from dtx.report.wording import clean, count
 
@@ -125,5 +126,5 @@ def _range(reader: ReaderSummary) -> str:
 
 
 def _judged(plan: Plan) -> str:
-    level = plan.system.get("contract", {}).get("isolation", "none")
+    level = declared(plan, "contract", "isolation") or "none"
     return _JUDGED.get(str(level), "")

@@ -13,6 +13,7 @@ from dtx.core.verdict import Status, Verdict
 from dtx.report import colours
 from dtx.report.blocking import blocking_lines
 from dtx.report.deadlocks import deadlock_lines
+from dtx.report.declared import declared
 from dtx.report.faults import fault_lines
 from dtx.report.headline import headline, particulars
 from dtx.report.readers import reader_lines
@@ -131,7 +132,7 @@ def _indented(words: str) -> Padding:
 
 
 def _quiet(plan: Plan, verdict: Verdict) -> str:
-    limit_s = plan.system.get("contract", {}).get("converges_within_s")
+    limit_s = declared(plan, "contract", "converges_within_s")
     allowed = f" (the contract allows {limit_s:g} s)" if isinstance(limit_s, int | float) else ""
     since = "healing" if plan.schedule.windows else "the last answer"
     if verdict.converged_after_s is None:

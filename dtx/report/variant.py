@@ -1,13 +1,13 @@
 """What a variant was meant to show, and whether the run showed it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from rich.text import Text
 
 from dtx.core.run_folder import Plan
 from dtx.core.verdict import Status, Verdict
 from dtx.report import colours
+from dtx.report.declared import declared, declared_texts
 from dtx.report.wording import clean, listed
 
 _NONE = "none"
@@ -15,15 +15,15 @@ _NONE = "none"
 
 def variant_lines(plan: Plan, verdict: Verdict) -> Iterator[Text]:
     """Yield one line for a run of a variant: what its file says of it, and what came."""
-    declared = plan.system.get("variants", {}).get(plan.variant) if plan.variant else None
-    if declared is not None:
-        words, is_expected = _told(plan, verdict, declared)
+    if plan.variant and declared(plan, "variants", plan.variant) is not None:
+        words, is_expected = _told(plan, verdict, plan.variant)
         style = "" if is_expected else colours.UNSURE
         yield Text(clean(f"variant {plan.variant} {words}"), style=style)
 
 
-def _told(plan: Plan, verdict: Verdict, declared: dict[str, Any]) -> tuple[str, bool]:
-    breaks, exposed_by = list(declared.get("breaks", ())), list(declared.get("exposed_by", ()))
+def _told(plan: Plan, verdict: Verdict, variant: str) -> tuple[str, bool]:
+    breaks = declared_texts(plan, "variants", variant, "breaks")
+    exposed_by = declared_texts(plan, "variants", variant, "exposed_by")
     ours = _without_times(plan.schedule.text) if plan.schedule.windows else [_NONE]
     if ours == [_NONE] and _NONE not in exposed_by:
         return _without_fault(verdict)
