@@ -56,10 +56,6 @@ INVENTORY = Resource(
     reserve=_RESERVE,
     confirm=_CONFIRM,
     cancel=_CANCEL,
-    expired="""
-        select tx from reservations where status = 'TRIED' and expires_at < clock_timestamp()
-        order by expires_at limit 100
-    """,
     describe=lambda order: f"{order.quantity} {order.sku}",
 )
 

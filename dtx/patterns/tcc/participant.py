@@ -28,6 +28,11 @@ two servers: only what nobody will confirm any more should expire. If the margin
 needless inquiries."""
 
 
+_EXPIRED: LiteralString = """
+    select tx from reservations where status = 'TRIED' and expires_at < clock_timestamp()
+    order by expires_at limit 100
+"""
+
 R = TypeVar("R", bound=About)
 
 
@@ -44,16 +49,16 @@ class Resource(Generic[R]):
         reserve: freezes, if there is enough, until `expires_after_s`; else counts 0.
         confirm: makes the reservation of `tx` what it was for.
         cancel: frees the reservation of `tx`.
-        expired: the query for reservations whose time is over.
         describe: says in words what is to be reserved.
+        expired: the query for reservations whose time is over; of the table `reservations`, unless it says otherwise.
     """
 
     order: type[R]
     reserve: LiteralString
     confirm: LiteralString
     cancel: LiteralString
-    expired: LiteralString
     describe: Callable[[R], str]
+    expired: LiteralString = _EXPIRED
 
 
 class Participant(Generic[R]):
