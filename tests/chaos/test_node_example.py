@@ -15,7 +15,13 @@ from dtx.core.verdict import Status
 from dtx.experiment.settings import ExperimentSettings
 from dtx.targets.provision import RuntimeName
 from dtx.targets.proxies.links import ProxiedLinks
-from tests.support.runs import open_session, run_one, run_until_landed, settings_for
+from tests.support.runs import (
+    open_session,
+    run_one,
+    run_until_convicted,
+    run_until_landed,
+    settings_for,
+)
 
 pytestmark = [pytest.mark.local, pytest.mark.node]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "shop-node"
@@ -72,7 +78,8 @@ def test_services_hold_and_their_planted_bugs_are_convicted(
 ) -> None:
     tries = _tries(shop, fault, tmp_path, variant)
     with open_session(tries[0]) as session:
-        verdict = run_until_landed(session, tries).verdict
+        run_until = run_until_convicted if violated else run_until_landed
+        verdict = run_until(session, tries).verdict
     assert verdict.status is (Status.VIOLATED if violated else Status.HOLDS), verdict.reasons
     assert verdict.violated_checkers == violated
 

@@ -6,7 +6,7 @@ import pytest
 
 from dtx.core.verdict import Status
 from dtx.targets.provision import RuntimeName
-from tests.support.runs import open_session, run_until_landed, settings_for
+from tests.support.runs import open_session, run_until_convicted, run_until_landed, settings_for
 from tests.unit.docs.test_own_system import copied
 
 pytestmark = pytest.mark.local
@@ -39,7 +39,8 @@ def test_system_of_the_docs_holds_and_its_planted_bugs_are_convicted(
         for seed in (1, 2, 3)
     ]
     with open_session(tries[0]) as session:
-        verdict = run_until_landed(session, tries).verdict
+        run_until = run_until_convicted if violated else run_until_landed
+        verdict = run_until(session, tries).verdict
     assert verdict.status is status, verdict.reasons
     assert verdict.violated_checkers == violated
     (audit,) = verdict.readers

@@ -11,7 +11,13 @@ from dtx.core.verdict import Status
 from dtx.experiment.session import Session
 from dtx.experiment.settings import ExperimentSettings
 from dtx.targets.provision import RuntimeName
-from tests.support.runs import open_session, run_one, run_until_landed, settings_for
+from tests.support.runs import (
+    open_session,
+    run_one,
+    run_until_convicted,
+    run_until_landed,
+    settings_for,
+)
 
 RUNTIMES = [
     pytest.param(RuntimeName.LOCAL, marks=pytest.mark.local),
@@ -124,6 +130,6 @@ def test_variant_holds_without_fault_and_is_convicted_under_its_fault(
         if "none" not in variant.exposed_by:
             assert run_one(session, settings("none", 1)).verdict.status is Status.HOLDS
         for fault in variant.exposed_by:
-            finished = run_until_landed(session, [settings(fault, seed) for seed in SEEDS])
+            finished = run_until_convicted(session, [settings(fault, seed) for seed in SEEDS])
             assert finished.verdict.violated_checkers == tuple(sorted(variant.breaks))
             assert finished.verdict.stories, "a violation has a story"

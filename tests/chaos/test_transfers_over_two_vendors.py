@@ -6,7 +6,7 @@ import pytest
 
 from dtx.core.verdict import Status, WaitingSummary
 from dtx.targets.provision import RuntimeName
-from tests.support.runs import open_session, run_one, run_until_landed, settings_for
+from tests.support.runs import open_session, run_one, run_until_convicted, settings_for
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
 
@@ -52,5 +52,5 @@ def test_retry_that_left_its_transaction_is_convicted(tmp_path: Path) -> None:
         for seed in (1, 2, 3)
     ]  # fmt: skip
     with open_session(tries[0]) as session:
-        verdict = run_until_landed(session, tries).verdict
+        verdict = run_until_convicted(session, tries).verdict
     assert verdict.violated_checkers == ("atomicity", "conservation", "no-phantom")

@@ -15,7 +15,13 @@ from dtx.experiment.in_doubt import in_doubt_in
 from dtx.experiment.session import Session
 from dtx.experiment.settings import ExperimentSettings
 from dtx.targets.provision import RuntimeName
-from tests.support.runs import open_session, run_one, run_until_landed, settings_for
+from tests.support.runs import (
+    open_session,
+    run_one,
+    run_until_convicted,
+    run_until_landed,
+    settings_for,
+)
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
 
@@ -53,7 +59,7 @@ def test_decision_logged_too_late_is_convicted(tmp_path: Path) -> None:
         for seed in (1, 2, 3)
     ]  # fmt: skip
     with open_session(tries[0]) as session:
-        verdict = run_until_landed(session, tries).verdict
+        verdict = run_until_convicted(session, tries).verdict
     assert verdict.violated_checkers == ("atomicity", "conservation", "no-phantom")
     assert verdict.stories
 
@@ -109,7 +115,7 @@ def test_branches_that_nobody_ends_are_told_as_the_catalogues_have_them(tmp_path
         for seed in (1, 2, 3)
     ]  # fmt: skip
     with open_session(tries[0]) as session:
-        finished = first_landed(session, tries)
+        finished = run_until_convicted(session, tries)
     observations = RunFolder(finished.folder).read_observations()
     assert observations is not None
     catalogued = {(row.participant, row.gid) for row in observations.prepared}
@@ -160,7 +166,7 @@ def test_whose_work_it_is_matters(tmp_path: Path, variant: str, says: str) -> No
         for seed in (1, 2, 3)
     ]  # fmt: skip
     with open_session(tries[0]) as session:
-        finished = first_landed(session, tries)
+        finished = run_until_convicted(session, tries)
     assert finished.verdict.violated_checkers == tuple(sorted(chosen.breaks))
     told = [line.what for story in finished.verdict.stories.values() for line in story]
     assert any(says in what for what in told)

@@ -58,3 +58,17 @@ def run_until_landed(session: Session, settings: Sequence[ExperimentSettings]) -
             break
     assert finished is not None
     return finished
+
+
+def run_until_convicted(session: Session, settings: Sequence[ExperimentSettings]) -> TrialFinished:
+    """Run one seed of a broken system after another until one is convicted; how often it is, campaigns measure.
+
+    Whether a bug shows depends on who is under way when the fault strikes, so on the machine's pace.
+    """
+    seen: list[str] = []
+    for one in settings:
+        finished = run_one(session, one)
+        if finished.verdict.status is Status.VIOLATED:
+            return finished
+        seen.append(f"seed {one.seed}: {finished.verdict.status} {finished.verdict.reasons}")
+    raise AssertionError(f"never convicted: {seen}")
