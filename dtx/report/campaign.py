@@ -8,6 +8,7 @@ from dtx.core.campaign import (
     CellResult,
     MatrixFinished,
     SelftestFinished,
+    SelftestRow,
 )
 from dtx.core.exit_codes import ExitCode
 from dtx.report import colours
@@ -50,11 +51,20 @@ def selftest_table(finished: SelftestFinished) -> RenderableType:
         for row in finished.rows
         for words, times in row.others.items()
     ]
-    missed = {(r.subject, r.fault) for r in finished.rows if not r.is_passed}
-    odd = [r for r in finished.results if (r.cell.subject, r.cell.fault) in missed]
+    odd = [r for row in finished.rows if not row.is_passed for r in _unexpected(row, finished)]
     return Group(
         table, *others, *_folders(odd), _headline(finished.exit_code, len(finished.results))
     )
+
+
+def _unexpected(row: SelftestRow, finished: SelftestFinished) -> list[CellResult]:
+    """Return the runs of a row that came out otherwise than it expects."""
+    mine = [
+        r for r in finished.results if (r.cell.subject, r.cell.fault) == (row.subject, row.fault)
+    ]
+    if row.expected:
+        return [r for r in mine if r.violated != row.expected]
+    return [r for r in mine if r.exit_code is not ExitCode.HOLDS]
 
 
 def _table(*columns: str) -> Table:

@@ -75,6 +75,23 @@ def test_a_selftest_that_misses_a_variant_says_so_and_what_came_instead() -> Non
     assert "runs/accused" in text
 
 
+def test_a_selftest_names_the_folders_of_those_runs_only_that_were_not_as_expected() -> None:
+    row = SelftestRow(
+        system="saga", variant=None, fault="partition", expected=("atomicity",), cells=2, landed=2,
+        as_expected=1, is_passed=False, others={"holds": 1},
+    )  # fmt: skip
+    held = CellResult(
+        cell=CELL, exit_code=ExitCode.HOLDS, status=Status.HOLDS, folder="runs/held"
+    )  # fmt: skip
+    text = rendered(
+        selftest_table(
+            SelftestFinished(rows=(row,), results=(ACCUSED, held), exit_code=ExitCode.VIOLATED)
+        )
+    )
+    assert "runs/held" in text
+    assert "runs/accused" not in text
+
+
 def test_plain_progress_has_one_line_for_each_cell() -> None:
     console = Console(file=io.StringIO(), width=80)
     with PlainCampaignProgress(console) as progress:
