@@ -49,6 +49,23 @@ def test_reference_holds_without_and_under_faults(tmp_path: Path) -> None:
             assert all(window.has_landed for window in verdict.coverage)
 
 
+@pytest.mark.parametrize("fault", ["crash-at:after-commit-alone@tm", "partition@tm->orders-db"])
+def test_short_ways_hold(tmp_path: Path, fault: str) -> None:
+    tries = [
+        settings_for(
+            system="2pc", workload="order-short", fault=fault, seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, rate=20,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        finished = run_until_landed(session, tries)
+    assert finished.verdict.status is Status.HOLDS, finished.verdict.reasons
+    said = (finished.folder / "logs" / "tm.log").read_text()
+    assert "payments only read: its vote is read-only" in said
+    assert "orders decided alone, in one phase: commit" in said
+
+
 def test_decision_logged_too_late_is_convicted(tmp_path: Path) -> None:
     fault = "crash-at:after-early-commit@tm"
     tries = [

@@ -6,11 +6,13 @@ create table decisions (
     tx           text        not null,
     attempt      text        not null,
     decision     text        not null check (decision in ('commit', 'abort')),
+    participants text        not null default '',    -- of a commit: who voted Yes, separated by spaces
     epoch        bigint      not null,     -- of the lease, when it was decided
     decided_at   timestamptz not null default clock_timestamp(),
     forgotten_at timestamptz,              -- every branch of a commit is committed
     stuck_since  timestamptz,              -- an operator should look
-    primary key (tm_group, tx)
+    primary key (tm_group, tx),
+    check ((participants <> '') = (decision = 'commit'))
 );
 create index decisions_open on decisions (tm_group) where decision = 'commit' and forgotten_at is null;
 

@@ -27,10 +27,14 @@ from dtx.patterns.twophase.resource import Decision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is decided about the attempt `xid`, and with it about every other attempt at its transaction: abort."""
+    """What is decided about the attempt `xid`, and with it about every other attempt at its transaction: abort.
+
+    Of a commit, `participants` are the resource managers that voted Yes, so those that have to commit.
+    """
 
     xid: Xid
     decision: Decision
+    participants: tuple[str, ...] = ()
 
     def of(self, xid: Xid) -> Decision:
         """Return what this record means for an attempt at its transaction."""
@@ -75,9 +79,12 @@ class DecisionLog:
         """Stop writing."""
         await self._writers.aclose()
 
-    async def decide(self, xid: Xid, decision: Decision, *, epoch: int) -> Record:
+    async def decide(
+        self, xid: Xid, decision: Decision, *, epoch: int, participants: tuple[str, ...] = ()
+    ) -> Record:
         """Force the decision to the disk unless there is one; return the one that counts."""
-        asked = Asked(record=Record(xid=xid, decision=decision), epoch=epoch)
+        record = Record(xid=xid, decision=decision, participants=participants)
+        asked = Asked(record=record, epoch=epoch)
         return _counting(asked, await self._forced.submit(asked))
 
     async def note_abort(self, xid: Xid) -> Record:
@@ -90,14 +97,14 @@ class DecisionLog:
         async with self._database.connection() as connection:
             return await self._read(connection, txs)
 
-    async def unforgotten(self) -> list[Xid]:
-        """Return the attempts that are committed, but whose branches may not all be."""
+    async def unforgotten(self) -> list[Record]:
+        """Return what is committed, but maybe not yet by all its participants."""
         rows = await self._database.fetch(
-            "select tx, attempt from decisions"
+            "select tx, attempt, decision, participants from decisions"
             " where tm_group = %(tm_group)s and decision = 'commit' and forgotten_at is null",
             {"tm_group": self._group},
         )
-        return [Xid(group=self._group, tx=tx, attempt=attempt) for tx, attempt in rows]
+        return [self._record(*row) for row in rows]
 
     async def forget(self, xid: Xid) -> None:
         """Note that every branch of a committed attempt is: recovery need not look for it any more."""
@@ -148,6 +155,7 @@ class DecisionLog:
                 "txs": [record.xid.tx for record in records],
                 "attempts": [record.xid.attempt for record in records],
                 "decisions": [record.decision.value for record in records],
+                "participants": [" ".join(record.participants) for record in records],
                 "epochs": [each.epoch for each in asked],
             },
         )
@@ -164,15 +172,19 @@ class DecisionLog:
 
     async def _read(self, connection: Connection, txs: Collection[str]) -> dict[str, Record]:
         cursor = await connection.execute(
-            "select tx, attempt, decision from decisions where tm_group = %(tm_group)s and tx = any(%(txs)s)",
+            "select tx, attempt, decision, participants from decisions"
+            " where tm_group = %(tm_group)s and tx = any(%(txs)s)",
             {"tm_group": self._group, "txs": list(txs)},
         )
-        return {
-            tx: Record(
-                xid=Xid(group=self._group, tx=tx, attempt=attempt), decision=Decision(decision)
-            )
-            for tx, attempt, decision in await cursor.fetchall()
-        }
+        found = [self._record(*row) for row in await cursor.fetchall()]
+        return {record.xid.tx: record for record in found}
+
+    def _record(self, tx: str, attempt: str, decision: str, participants: str) -> Record:
+        return Record(
+            xid=Xid(group=self._group, tx=tx, attempt=attempt),
+            decision=Decision(decision),
+            participants=tuple(participants.split()),
+        )
 
 
 _NOT_FORCED: LiteralString = "set local synchronous_commit = off"
@@ -181,10 +193,11 @@ _NOT_FORCED: LiteralString = "set local synchronous_commit = off"
 # the newest version of the lease's row, whatever this statement's snapshot is, and held to the end of its transaction.
 _INSERT: LiteralString = """
     with lease as (select epoch from leases where tm_group = %(tm_group)s for key share)
-    insert into decisions (tm_group, tx, attempt, decision, epoch)
-    select %(tm_group)s, asked.tx, asked.attempt, asked.decision, lease.epoch
-    from unnest(%(txs)s::text[], %(attempts)s::text[], %(decisions)s::text[], %(epochs)s::bigint[])
-        as asked (tx, attempt, decision, epoch)
+    insert into decisions (tm_group, tx, attempt, decision, participants, epoch)
+    select %(tm_group)s, asked.tx, asked.attempt, asked.decision, asked.participants, lease.epoch
+    from unnest(
+        %(txs)s::text[], %(attempts)s::text[], %(decisions)s::text[], %(participants)s::text[], %(epochs)s::bigint[]
+    ) as asked (tx, attempt, decision, participants, epoch)
     join lease using (epoch)
     order by asked.tx
     on conflict do nothing

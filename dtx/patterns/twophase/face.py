@@ -11,7 +11,7 @@ from dtx.patterns.common.narration import tell
 from dtx.patterns.common.service import body_of, json_response
 from dtx.patterns.twophase.identity import is_transaction_name
 from dtx.patterns.twophase.lease import NotLeadingError
-from dtx.patterns.twophase.resource import Decision
+from dtx.patterns.twophase.resource import Decision, ResourceError
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 _WORDS = {Decision.COMMIT: "CONFIRMED", Decision.ABORT: "REJECTED"}
@@ -57,6 +57,8 @@ def routes(
             decision = await manager.inquire(tx)
         except NotLeadingError as error:
             return _not_leading(error)
+        except ResourceError as error:
+            return json_response(503, {"error": f"not known now: {error}"})
         return json_response(200, {"tx": tx, "status": _WORDS[decision] if decision else "PENDING"})
 
     return [

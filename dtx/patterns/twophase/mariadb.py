@@ -21,7 +21,7 @@ from dtx.patterns.twophase.mariadb_sessions import (
     MariaDbSessions,
     lock_of,
 )
-from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
+from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled, Vote
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -33,12 +33,20 @@ XAER_NOTA = 1397
 
 _ANNOUNCE = "replace into at_work (session, tx) values (connection_id(), %(tx)s)"
 
+# Where a resource manager may decide alone it has the table `decided_alone`: the decision beside the work.
+_DECIDE_ALONE = "insert into decided_alone (tx, decision) values (%(tx)s, 'commit')"
+_BAR = "insert ignore into decided_alone (tx, decision) values (%(tx)s, 'abort')"
+_DECIDED_ALONE = "select decision from decided_alone where tx = %(tx)s"
+
 _LISTED = re.compile(r"X'(?P<gtrid>[0-9a-f]+)',X'(?P<bqual>[0-9a-f]+)'", re.IGNORECASE)
 """As `XA RECOVER FORMAT='SQL'` writes a branch, if it has our format and a branch qualifier."""
 
 
 class MariaDbResource(Generic[W]):
-    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed."""
+    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed.
+
+    `only_reads` tells of which works nothing is written here; the server would not let them.
+    """
 
     def __init__(
         self,
@@ -47,12 +55,14 @@ class MariaDbResource(Generic[W]):
         work: MariaDbWork[W],
         *,
         marker: str,
+        only_reads: Callable[[W], bool] = lambda _: False,
         within_s: float = ANSWER_WITHIN_S,
         lock_within_s: int = LOCK_WITHIN_S,
     ) -> None:
         self.name = name
         self._work = work
         self._marker = marker
+        self._only_reads = only_reads
         self._working = MariaDbSessions(
             url, sessions=32, ready=12, within_s=within_s, lock_within_s=lock_within_s
         )
@@ -75,7 +85,9 @@ class MariaDbResource(Generic[W]):
         await self._working.__aexit__(kind, error, traceback)
         await self._settling.__aexit__(kind, error, traceback)
 
-    async def begin(self, xid: Xid, work: W) -> "MariaDbBranch[W]":
+    async def begin(
+        self, xid: Xid, work: W, *, alone: bool = False
+    ) -> "MariaDbBranch[W] | MariaDbReading":
         """Begin a branch and do its work."""
         session = await self._taken(self._working)
         gid = _sql_name(str(xid), f"{self.name}.{session.name}")
@@ -85,6 +97,8 @@ class MariaDbResource(Generic[W]):
             session.execute(_ANNOUNCE, {"tx": xid.tx})
             session.execute(f"xa start {gid}")
             try:
+                if alone:
+                    session.execute(_DECIDE_ALONE, {"tx": xid.tx})
                 self._work(session, work)
             except RefusedError:
                 session.execute(f"xa end {gid}")
@@ -92,8 +106,16 @@ class MariaDbResource(Generic[W]):
                 raise
             session.execute(f"xa end {gid}")
 
+        def read() -> None:
+            session.execute("start transaction read only")
+            try:
+                self._work(session, work)
+            finally:
+                session.execute("commit")
+
+        only_reads = self._only_reads(work)
         try:
-            await self._working.run(do)
+            await self._working.run(read if only_reads else do)
         except RefusedError:
             self._working.keep(session)
             raise
@@ -102,7 +124,11 @@ class MariaDbResource(Generic[W]):
             if isinstance(error, pymysql.MySQLError):
                 raise ResourceError(self._words(error)) from error
             raise
-        return MariaDbBranch(self, BranchId(xid=xid, gid=gid), session, self._working)
+        branch = BranchId(xid=xid, gid=gid)
+        if only_reads:
+            self._working.keep(session)
+            return MariaDbReading(branch)
+        return MariaDbBranch(self, branch, session, self._working)
 
     async def in_doubt(self, group: str) -> list[BranchId]:
         """Return the prepared branches of this group on this server, attached ones too."""
@@ -113,6 +139,16 @@ class MariaDbResource(Generic[W]):
     async def settle(self, branch: BranchId, decision: Decision) -> Settled:
         """End a prepared branch, after the session that it may still be attached to."""
         return await self._settle_with(lambda session: self._settle(session, branch, decision))
+
+    async def decided_alone(self, tx: str) -> Decision:
+        """Bar what has not committed, unless it has; what is just being committed is waited for."""
+
+        def ask(session: MariaDbSession) -> str:
+            session.execute(_BAR, {"tx": tx})
+            [[decision]] = session.fetch(_DECIDED_ALONE, {"tx": tx})
+            return str(decision)
+
+        return Decision(await self._settle_with(ask))
 
     async def has_marker(self, tx: str) -> bool:
         """Whether the work of `tx` is committed here."""
@@ -173,9 +209,15 @@ class MariaDbBranch(Generic[W]):
         self._session: MariaDbSession | None = session
         self._sessions = sessions
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> Vote:
         """Prepare, and stay attached."""
         await self._say("xa prepare")
+        return Vote.YES
+
+    async def commit_alone(self) -> None:
+        """Commit without a vote."""
+        await self._say("xa commit", " one phase")
+        self._give_back()
 
     async def commit(self) -> None:
         """Commit in the session that prepared."""
@@ -194,12 +236,12 @@ class MariaDbBranch(Generic[W]):
                 return
         await self._resource.settle(self.id, Decision.ABORT)
 
-    async def _say(self, verb: str) -> None:
+    async def _say(self, verb: str, manner: str = "") -> None:
         session = self._session
         if session is None:
             raise ResourceError(f"{self._resource.name}: the session of {self.id.xid} is gone")
         try:
-            await self._sessions.run(lambda: session.execute(f"{verb} {self.id.gid}"))
+            await self._sessions.run(lambda: session.execute(f"{verb} {self.id.gid}{manner}"))
         except pymysql.MySQLError as error:
             self._session = None
             self._sessions.drop(session)
@@ -209,6 +251,26 @@ class MariaDbBranch(Generic[W]):
         if self._session is not None:
             self._sessions.keep(self._session)
             self._session = None
+
+
+class MariaDbReading:
+    """Work that only read: it ended with its last statement, since nothing of it is to be kept or undone."""
+
+    def __init__(self, branch: BranchId) -> None:
+        self.id = branch
+
+    async def prepare(self) -> Vote:
+        """Vote, having nothing to promise."""
+        return Vote.READ_ONLY
+
+    async def commit(self) -> None:
+        """Do nothing: nothing was written."""
+
+    async def commit_alone(self) -> None:
+        """Do nothing: nothing was written."""
+
+    async def roll_back(self) -> None:
+        """Do nothing: nothing was written."""
 
 
 def _end_owner(session: MariaDbSession, branch: BranchId) -> None:

@@ -4,6 +4,8 @@ The order and its event are new rows that nobody waits for. The customer's accou
 that other orders want too: they are locked in this order, always.
 """
 
+from typing import LiteralString, TypeVar
+
 import msgspec
 
 from dtx.patterns.common.database import Connection
@@ -12,6 +14,9 @@ from dtx.patterns.twophase.mariadb import MariaDbResource
 from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import RefusedError
+
+PLACED: LiteralString = "select 1 from order_effects where tx = %(tx)s"
+PAID = "select 1 from payment_effects where tx = %(tx)s"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,15 +34,21 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         if self.quantity < 1 or self.price < 1:
             raise ValueError("quantity and price must be at least 1")
 
+    @property
+    def charged(self) -> int:
+        """What the customer pays for one piece, in cents."""
+        return self.price
+
+
+AnOrder = TypeVar("AnOrder", bound=Order)
+
 
 def orders(url: str) -> PostgresResource[Order]:
     """Return the database of orders."""
-    return PostgresResource(
-        "orders", url, _place, marker="select 1 from order_effects where tx = %(tx)s"
-    )
+    return PostgresResource("orders", url, place, marker=PLACED)
 
 
-def queue(url: str) -> PostgresResource[Order]:
+def queue(url: str) -> PostgresResource[AnOrder]:
     """Return the queue: a table of messages, as a resource manager that votes like the others."""
     return PostgresResource(
         "queue", url, _publish, marker="select 1 from queue_effects where tx = %(tx)s"
@@ -46,19 +57,18 @@ def queue(url: str) -> PostgresResource[Order]:
 
 def payments(url: str) -> MariaDbResource[Order]:
     """Return the customers' accounts."""
-    return MariaDbResource(
-        "payments", url, _pay, marker="select 1 from payment_effects where tx = %(tx)s"
-    )
+    return MariaDbResource("payments", url, pay, marker=PAID)
 
 
-def inventory(url: str) -> PostgresResource[Order]:
+def inventory(url: str) -> PostgresResource[AnOrder]:
     """Return the stock. That there is enough is a deferred constraint: it is voted on, at PREPARE."""
     return PostgresResource(
         "inventory", url, _reserve, marker="select 1 from inventory_effects where tx = %(tx)s"
     )
 
 
-async def _place(connection: Connection, order: Order) -> None:
+async def place(connection: Connection, order: Order) -> None:
+    """Write the order, and the marker."""
     await connection.execute(
         """
         with placed as (
@@ -67,7 +77,7 @@ async def _place(connection: Connection, order: Order) -> None:
         )
         insert into order_effects (tx, step, effect, amount) values (%(tx)s, 'place', 'applied', 1)
         """,
-        msgspec.structs.asdict(order),
+        msgspec.structs.asdict(order) | {"price": order.charged},
     )
 
 
@@ -102,7 +112,12 @@ async def _reserve(connection: Connection, order: Order) -> None:
         raise RefusedError(f"inventory: no product {order.sku}")
 
 
-def _pay(session: MariaDbSession, order: Order) -> None:
+def pay(session: MariaDbSession, order: Order) -> None:
+    """Take the money, and write the marker.
+
+    Raises:
+        RefusedError: there is not enough.
+    """
     values = {
         "tx": order.tx,
         "customer": order.customer,

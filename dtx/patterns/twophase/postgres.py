@@ -14,7 +14,14 @@ from psycopg import errors, sql
 
 from dtx.patterns.common.database import DEADLINE_S, LOCK_WITHIN_S, Connection, Database
 from dtx.patterns.twophase.identity import BranchId, Xid
-from dtx.patterns.twophase.resource import Branch, Decision, RefusedError, ResourceError, Settled
+from dtx.patterns.twophase.resource import (
+    Branch,
+    Decision,
+    RefusedError,
+    ResourceError,
+    Settled,
+    Vote,
+)
 
 W = TypeVar("W")
 
@@ -22,9 +29,16 @@ PostgresWork = Callable[[Connection, W], Awaitable[None]]
 """Does a branch's work and writes its marker row; may raise RefusedError."""
 
 PREPARED_TAG = "PREPARE TRANSACTION"
+COMMITTED_TAG = "COMMIT"
 
 # Whoever looks at the server sees for whom a session works, and so who waits for whom.
 _BEGIN = sql.SQL("begin; set local application_name = {}")
+_BEGIN_READING = sql.SQL("begin read only; set local application_name = {}")
+
+# Where a resource manager may decide alone it has the table `decided_alone`: the decision beside the work.
+_DECIDE_ALONE = "insert into decided_alone (tx, decision) values (%(tx)s, 'commit')"
+_BAR = "insert into decided_alone (tx, decision) values (%(tx)s, 'abort') on conflict do nothing"
+_DECIDED_ALONE = "select decision from decided_alone where tx = %(tx)s"
 
 _ENDINGS: dict[Decision, sql.SQL] = {
     Decision.COMMIT: sql.SQL("commit prepared {}"),
@@ -33,7 +47,10 @@ _ENDINGS: dict[Decision, sql.SQL] = {
 
 
 class PostgresResource(Generic[W]):
-    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed."""
+    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed.
+
+    `only_reads` tells of which works nothing is written here; the server would not let them.
+    """
 
     def __init__(
         self,
@@ -42,12 +59,14 @@ class PostgresResource(Generic[W]):
         work: PostgresWork[W],
         *,
         marker: LiteralString,
+        only_reads: Callable[[W], bool] = lambda _: False,
         within_s: float = DEADLINE_S,
         lock_within_s: float = LOCK_WITHIN_S,
     ) -> None:
         self.name = name
         self._work = work
         self._marker = marker
+        self._only_reads = only_reads
         # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
         self._working = Database(url, ready=12, within_s=within_s, lock_within_s=lock_within_s)
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
@@ -69,12 +88,16 @@ class PostgresResource(Generic[W]):
         await self._working.__aexit__(kind, error, traceback)
         await self._settling.__aexit__(kind, error, traceback)
 
-    async def begin(self, xid: Xid, work: W) -> Branch:
+    async def begin(self, xid: Xid, work: W, *, alone: bool = False) -> Branch:
         """Begin a branch and do its work."""
+        only_reads = self._only_reads(work)
+        beginning = _BEGIN_READING if only_reads else _BEGIN
         held = AsyncExitStack()
         try:
             connection = await held.enter_async_context(self._working.connection())
-            await connection.execute(_BEGIN.format(sql.Literal(str(xid))))
+            await connection.execute(beginning.format(sql.Literal(str(xid))))
+            if alone:
+                await connection.execute(_DECIDE_ALONE, {"tx": xid.tx})
             await self._work(connection, work)
         except BaseException as error:
             await held.aclose()  # a connection inside a transaction is closed, which undoes it
@@ -82,7 +105,7 @@ class PostgresResource(Generic[W]):
                 raise ResourceError(self._words(error)) from error
             raise
         branch = BranchId(xid=xid, gid=f"{xid}:{self.name}")
-        return PostgresBranch(self, branch, connection, held)
+        return PostgresBranch(self, branch, connection, held, only_reads=only_reads)
 
     async def in_doubt(self, group: str) -> list[BranchId]:
         """Return the prepared branches of this group in this database."""
@@ -108,6 +131,17 @@ class PostgresResource(Generic[W]):
             raise ResourceError(self._words(error)) from error
         return Settled.DONE
 
+    async def decided_alone(self, tx: str) -> Decision:
+        """Bar what has not committed, unless it has; what is just being committed is waited for."""
+        try:
+            async with self._settling.connection() as connection:
+                await connection.execute(_BAR, {"tx": tx})
+                cursor = await connection.execute(_DECIDED_ALONE, {"tx": tx})
+                [[decision]] = await cursor.fetchall()
+        except psycopg.Error as error:
+            raise ResourceError(self._words(error)) from error
+        return Decision(decision)
+
     async def has_marker(self, tx: str) -> bool:
         """Whether the work of `tx` is committed here."""
         try:
@@ -129,26 +163,43 @@ class PostgresBranch(Generic[W]):
         branch: BranchId,
         connection: Connection,
         held: AsyncExitStack,
+        *,
+        only_reads: bool,
     ) -> None:
         self.id = branch
+        self._only_reads = only_reads
         self._resource = resource
         self._connection = connection
         self._held = held
         self._is_asked = False
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> Vote:
         """Prepare; what the deferred constraints of the database refuse is a No."""
+        if self._only_reads:
+            await self._end(sql.SQL("commit"), COMMITTED_TAG)
+            return Vote.READ_ONLY
         self._is_asked = True
-        statement = sql.SQL("prepare transaction {}").format(sql.Literal(self.id.gid))
+        await self._end(
+            sql.SQL("prepare transaction {}").format(sql.Literal(self.id.gid)), PREPARED_TAG
+        )
+        return Vote.YES
+
+    async def commit_alone(self) -> None:
+        """Commit as any local transaction."""
+        await self._end(sql.SQL("commit"), COMMITTED_TAG)
+
+    async def _end(self, statement: sql.SQL | sql.Composed, tag: str) -> None:
         try:
             async with self._held:
                 cursor = await self._connection.execute(statement)
         except errors.IntegrityError as error:
             raise RefusedError(f"{self._resource.name}: {error.diag.message_primary}") from error
         except psycopg.Error as error:
-            raise ResourceError(f"{self._resource.name}: vote unknown: {error}".strip()) from error
-        # In a transaction that has failed, PREPARE raises nothing: it rolls back, and only its tag says so.
-        if cursor.statusmessage != PREPARED_TAG:
+            raise ResourceError(
+                f"{self._resource.name}: outcome unknown: {error}".strip()
+            ) from error
+        # In a transaction that has failed, these raise nothing: they roll back, and only their tag says so.
+        if cursor.statusmessage != tag:
             raise ResourceError(f"{self._resource.name}: answered {cursor.statusmessage}")
 
     async def commit(self) -> None:

@@ -10,8 +10,8 @@ is not under way here:
 - it has none, and is of our own epoch: it was left behind by work of our own, or is about to be taken up. The same, once
   it was seen before and is old enough not to be live work.
 
-And for each committed transaction that is not forgotten: once it has no prepared branch anywhere and every participant
-has its marker row, it is forgotten. If a marker is missing twice running, somebody else ended a branch, and an operator
+And for each committed transaction that is not forgotten: once it has no prepared branch anywhere and everybody who voted
+Yes has its marker row, it is forgotten. If a marker is missing twice running, somebody else ended a branch, and an operator
 is shown it; once may be a commit of its owner's that is just being done.
 """
 
@@ -80,7 +80,8 @@ class Recovery(Background, Generic[W]):
         await self._end(orphans, epoch)
         if len(found) == len(self._manager.resources):
             open_ones = {branch.xid for branches in found.values() for branch in branches}
-            await self._forget_all(xid for xid in unforgotten if xid not in open_ones | running)
+            busy = open_ones | running
+            await self._forget_all(record for record in unforgotten if record.xid not in busy)
 
     async def undecided(self, xid: Xid, epoch: int) -> Record | None:
         """Return what counts for an attempt that the log does not know; None if it may still be live.
@@ -139,17 +140,18 @@ class Recovery(Background, Generic[W]):
         if settled is Settled.DONE:
             tell(branch.xid.tx, f"recovered at {rm.name}: {decision}")
 
-    async def _forget_all(self, done: Iterable[Xid]) -> None:
-        xids = tuple(done)
-        whole = await asyncio.gather(*(self._forget(xid) for xid in xids))
+    async def _forget_all(self, done: Iterable[Record]) -> None:
+        records = tuple(done)
+        whole = await asyncio.gather(*(self._forget(record) for record in records))
         self._without_marker = frozenset(
-            xid for xid, is_whole in zip(xids, whole, strict=True) if not is_whole
+            record.xid for record, is_whole in zip(records, whole, strict=True) if not is_whole
         )
 
-    async def _forget(self, xid: Xid) -> bool:
+    async def _forget(self, record: Record) -> bool:
         """Forget it if it is committed everywhere; return False if a marker row is missing."""
+        xid = record.xid
         try:
-            missing = await self._missing(xid.tx)
+            missing = await self._missing(record)
         except ResourceError as error:
             tell(xid.tx, f"can't be forgotten yet: {error}")
             return True
@@ -161,10 +163,11 @@ class Recovery(Background, Generic[W]):
             await self.log.mark_stuck(xid)
         return not missing
 
-    async def _missing(self, tx: str) -> list[str]:
-        """Return who has no marker row of the transaction."""
+    async def _missing(self, record: Record) -> list[str]:
+        """Return who voted Yes and has no marker row of the transaction."""
         resources: Iterable[ResourceManager[W]] = self._manager.resources
-        return [rm.name for rm in resources if not await rm.has_marker(tx)]
+        took_part = [rm for rm in resources if rm.name in record.participants]
+        return [rm.name for rm in took_part if not await rm.has_marker(record.xid.tx)]
 
     async def run(self) -> None:
         """Scan for ever, while we lead."""

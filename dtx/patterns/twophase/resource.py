@@ -15,6 +15,15 @@ class Decision(StrEnum):
     ABORT = "abort"
 
 
+class Vote(StrEnum):
+    """What a branch says when it is asked; a No is an error."""
+
+    YES = "yes"
+    """It is prepared: it can be committed whatever happens, and waits for the decision."""
+    READ_ONLY = "read-only"
+    """It wrote nothing, has ended, and takes no part in phase two."""
+
+
 class Settled(StrEnum):
     """What was found when a branch was to be ended as decided."""
 
@@ -35,15 +44,16 @@ class ResourceError(Exception):
 class Branch(Protocol):
     """The work of one transaction at one resource manager, done and not yet prepared.
 
-    Exactly one of `commit` and `roll_back` is called at the end, `prepare` before it at most once.
+    Exactly one of `commit`, `commit_alone` and `roll_back` is called at the end, `prepare` before `commit` or
+    `roll_back` at most once; none after a vote that is read-only.
     """
 
     @property
     def id(self) -> BranchId:
         """Its name."""
 
-    async def prepare(self) -> None:
-        """Vote Yes: from now on it can be committed whatever happens.
+    async def prepare(self) -> Vote:
+        """Vote.
 
         Raises:
             RefusedError: the vote is No.
@@ -55,6 +65,14 @@ class Branch(Protocol):
 
         Raises:
             ResourceError: the outcome is unknown; `settle` finds it out.
+        """
+
+    async def commit_alone(self) -> None:
+        """Commit the only branch of a transaction, which was begun as such, without a vote: in one phase.
+
+        Raises:
+            RefusedError: it can't be; nothing is left.
+            ResourceError: the outcome is unknown; `decided_alone` finds it out.
         """
 
     async def roll_back(self) -> None:
@@ -72,8 +90,10 @@ class ResourceManager(Protocol[W_contra]):
     def name(self) -> str:
         """The name that logs and branches give it."""
 
-    async def begin(self, xid: Xid, work: W_contra) -> Branch:
-        """Begin a branch and do its work.
+    async def begin(self, xid: Xid, work: W_contra, *, alone: bool = False) -> Branch:
+        """Begin a branch and do its work; `alone` if it is the only one, to be ended by `commit_alone`.
+
+        The decision about such a transaction is where its work is: a row, written with it.
 
         Raises:
             RefusedError: it can't be done; nothing is left.
@@ -95,6 +115,13 @@ class ResourceManager(Protocol[W_contra]):
 
         Raises:
             ResourceError: not yet; to be tried again.
+        """
+
+    async def decided_alone(self, tx: str) -> Decision:
+        """Return how a transaction ended whose only branch was here; one that has not committed never will.
+
+        Raises:
+            ResourceError: it can't be found out now.
         """
 
     async def has_marker(self, tx: str) -> bool:

@@ -6,7 +6,8 @@ that matters is in the decision log and in the prepared branches; recovery goes 
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
@@ -46,7 +47,9 @@ _logger = logging.getLogger(__name__)
 class Logging(Protocol):
     """The decision log, as `DecisionLog` explains it. Every method may raise psycopg.Error."""
 
-    async def decide(self, xid: Xid, decision: Decision, *, epoch: int) -> Record:
+    async def decide(
+        self, xid: Xid, decision: Decision, *, epoch: int, participants: tuple[str, ...] = ()
+    ) -> Record:
         """Force a decision unless there is one; return the one that counts.
 
         Raises:
@@ -59,8 +62,8 @@ class Logging(Protocol):
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         """Return what is decided."""
 
-    async def unforgotten(self) -> list[Xid]:
-        """Return committed attempts whose branches may not all be."""
+    async def unforgotten(self) -> list[Record]:
+        """Return what is committed, but maybe not yet by all its participants."""
 
     async def forget(self, xid: Xid) -> None:
         """Note that every branch is committed."""
@@ -85,6 +88,9 @@ class TransactionManager(Generic[W]):
     most one of a stage takes locks that other transactions want, and all take them in this order, no two wait for
     each other over two vendors, where neither server would see it. Where that can't be, `stages_of` says the order
     for each transaction, and the servers' lock time-outs have to break what comes of it.
+
+    `alone`: those that decide about a transaction by themselves if it has no other branch. It is committed there in
+    one phase; the log knows nothing of it, and inquiries go there.
     """
 
     def __init__(
@@ -94,9 +100,11 @@ class TransactionManager(Generic[W]):
         log: Logging,
         lead: Leading,
         *,
+        alone: Collection[ResourceManager[W]] = (),
         backoff: Backoff | None = None,
     ) -> None:
         self.group = group
+        self._alone = alone
         self.resources = tuple(rm for stage in stages for rm in stage)
         self._stages = stages
         self.log = log
@@ -138,6 +146,7 @@ class TransactionManager(Generic[W]):
 
         Raises:
             NotLeadingError: nothing is decided, and another manager leads.
+            ResourceError: who may have decided alone can't be asked.
             psycopg.Error: the log can't be used.
         """
         was_running = tx in self._runs
@@ -146,6 +155,9 @@ class TransactionManager(Generic[W]):
             if was_running or tx in self._runs:
                 return None
             epoch = self._leading()
+            for rm in self._alone:
+                if await rm.decided_alone(tx) is Decision.COMMIT:
+                    return Decision.COMMIT
             xid = Xid.new(self.group, tx, epoch=epoch)
             record = await self.log.decide(xid, Decision.ABORT, epoch=epoch)
         return record.decision
@@ -162,7 +174,7 @@ class TransactionManager(Generic[W]):
         run = self._runs.get(tx)
         if run is None:
             run = Run(Xid.new(self.group, tx, epoch=self._leading()))
-            run.task = asyncio.create_task(self._run(run, work))
+            run.task = asyncio.create_task(self._run_as_needed(run, work))
             self._runs[tx] = run
             run.task.add_done_callback(lambda done: self._ended(tx, done))
         if run.task is not None:
@@ -170,6 +182,41 @@ class TransactionManager(Generic[W]):
             if run.task.done():
                 run.task.result()
         return run.record.decision if run.record else None
+
+    async def _run_as_needed(self, run: Run, work: W) -> None:
+        """Run it in one phase where one resource manager takes part and can decide alone, else in two."""
+        match [rm for stage in self.stages_of(work) for rm in stage]:
+            case [rm] if rm in self._alone:
+                await self._run_alone(run, rm, work)
+            case _:
+                await self._run(run, work)
+
+    async def _run_alone(self, run: Run, rm: ResourceManager[W], work: W) -> None:
+        ballot: Ballot[W] = Ballot(xid=run.xid)
+        tx = run.xid.tx
+        decision = Decision.COMMIT
+        try:
+            async with self._turn():
+                await ballot.work([[rm]], work, alone=True)
+                crash_point("before-commit-alone", tx)
+                await ballot.commit_alone()
+        except (RefusedError, ResourceError) as error:
+            tell(tx, f"not known to be committed in one phase: {error}")
+            decision = await self._decided_alone(run.xid, rm)
+        crash_point("after-commit-alone", tx)
+        tell(tx, f"{rm.name} decided alone, in one phase: {decision}")
+        run.record = Record(xid=run.xid, decision=decision)
+
+    async def _decided_alone(self, xid: Xid, rm: ResourceManager[W]) -> Decision:
+        """Return what a resource manager decided alone, however long it can't be reached."""
+        attempt = 1
+        while True:
+            try:
+                return await rm.decided_alone(xid.tx)
+            except ResourceError as error:
+                tell(xid.tx, f"decision unknown, attempt {attempt}: {error}")
+            await asyncio.sleep(self._backoff.pause_s(attempt))
+            attempt += 1
 
     async def _run(self, run: Run, work: W) -> None:
         ballot: Ballot[W] = Ballot(xid=run.xid)
@@ -190,14 +237,24 @@ class TransactionManager(Generic[W]):
 
     async def _vote(self, run: Run, ballot: Ballot[W], work: W) -> None:
         """Do the work and let all vote, in our turn; raises what speaks against a commit."""
+        async with self._turn():
+            await ballot.work(self.stages_of(work), work)
+            await self.ask_for_votes(run, ballot)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be one of those that are in work or vote.
+
+        Raises:
+            ResourceError: there are too many.
+        """
         try:
             async with asyncio.timeout(ADMISSION_WITHIN_S):
                 await self._room.acquire()
         except TimeoutError as error:
             raise ResourceError("too many transactions at once") from error
         try:
-            await ballot.work(self.stages_of(work), work)
-            await self.ask_for_votes(run, ballot)
+            yield
         finally:
             self._room.release()
 
@@ -207,9 +264,13 @@ class TransactionManager(Generic[W]):
         await ballot.prepare()
 
     async def conclude(self, run: Run, ballot: Ballot[W]) -> None:
-        """Decide, now that all votes are Yes, and do what follows."""
+        """Decide, now that no vote is No, and do what follows."""
+        if not ballot.participants:
+            tell(run.xid.tx, "all only read: there is nothing to decide")
+            run.record = Record(xid=run.xid, decision=Decision.COMMIT)
+            return
         try:
-            run.record = await self._decided(run.xid)
+            run.record = await self._decided(run.xid, ballot.participants)
         except NotLeadingError as error:
             tell(run.xid.tx, f"undone, another manager leads: {error}")
             await ballot.roll_back()
@@ -231,7 +292,7 @@ class TransactionManager(Generic[W]):
         except psycopg.Error as error:
             tell(xid.tx, f"to be forgotten by recovery: {type(error).__name__}")
 
-    async def _decided(self, xid: Xid) -> Record:
+    async def _decided(self, xid: Xid, participants: tuple[str, ...]) -> Record:
         """Return the decision that counts, however long the log can't be reached: this is where 2PC blocks.
 
         After an error nobody knows whether our decision is in the log. Asking again is safe: the first one counts.
@@ -239,7 +300,9 @@ class TransactionManager(Generic[W]):
         attempt = 1
         while True:
             try:
-                record = await self.log.decide(xid, Decision.COMMIT, epoch=xid.epoch)
+                record = await self.log.decide(
+                    xid, Decision.COMMIT, epoch=xid.epoch, participants=participants
+                )
             except psycopg.Error as error:
                 tell(xid.tx, f"decision unknown, attempt {attempt}: {type(error).__name__}")
             else:

@@ -17,6 +17,7 @@ from dtx.patterns.twophase.resource import (
     ResourceError,
     ResourceManager,
     Settled,
+    Vote,
 )
 
 W = TypeVar("W")
@@ -34,15 +35,28 @@ class Ballot(Generic[W]):
     xid: Xid
     branches: list[tuple[ResourceManager[W], Branch]] = field(default_factory=list)
 
-    async def work(self, stages: Sequence[Sequence[ResourceManager[W]]], work: W) -> None:
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """Whose branches there are; after `prepare`, who voted Yes."""
+        return tuple(rm.name for rm, _ in self.branches)
+
+    async def work(
+        self,
+        stages: Sequence[Sequence[ResourceManager[W]]],
+        work: W,
+        *,
+        alone: bool = False,
+    ) -> None:
         """Do the work, stage after stage. Locks that several transactions want are taken in the order of stages.
+
+        `alone` if there is one branch, which will be ended by `commit_alone`.
 
         Raises:
             RefusedError, ResourceError: a branch could not do it.
         """
         for stage in stages:
             begun = await asyncio.gather(
-                *(rm.begin(self.xid, work) for rm in stage), return_exceptions=True
+                *(rm.begin(self.xid, work, alone=alone) for rm in stage), return_exceptions=True
             )
             for rm, branch in zip(stage, begun, strict=True):
                 if not isinstance(branch, BaseException):
@@ -50,15 +64,36 @@ class Ballot(Generic[W]):
             _raise_first([found for found in begun if isinstance(found, BaseException)])
 
     async def prepare(self) -> None:
-        """Ask all to vote, at once; each answers or fails within its deadline.
+        """Ask all to vote, at once; each answers or fails within its deadline. Who only read is no participant then.
 
         Raises:
             RefusedError, ResourceError: not all votes are Yes.
         """
         tx = self.xid.tx
         crash_point("before-prepare", tx)
-        await self._all("after-prepare-one", lambda rm, branch: branch.prepare())
+        only_read: list[Branch] = []
+
+        async def one(rm: ResourceManager[W], branch: Branch) -> None:
+            if await branch.prepare() is Vote.READ_ONLY:
+                tell(tx, f"{rm.name} only read: its vote is read-only")
+                only_read.append(branch)
+
+        try:
+            await self._all("after-prepare-one", one)
+        finally:
+            self.branches = [
+                (rm, branch) for rm, branch in self.branches if branch not in only_read
+            ]
         crash_point("after-prepare-all", tx)
+
+    async def commit_alone(self) -> None:
+        """Commit the only branch, in one phase.
+
+        Raises:
+            RefusedError, ResourceError: it is not known to be committed.
+        """
+        [(_, branch)] = self.branches
+        await branch.commit_alone()
 
     async def commit(self, stuck: Callable[[Xid], Awaitable[None]], backoff: Backoff) -> None:
         """Commit all branches, however long that takes. Called once the decision is in the log."""

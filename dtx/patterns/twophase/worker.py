@@ -25,6 +25,7 @@ def serve_transactions(
     manager_type: type[TransactionManager[W]],
     recovery_type: type[Recovery[W]] = Recovery,
     log_type: type[DecisionLog] = DecisionLog,
+    alone: Sequence[PostgresResource[W] | MariaDbResource[W]] = (),
 ) -> None:
     """Run the worker: $TM_NAME, one of the group $TM_GROUP that shares the log at $LOG_URL.
 
@@ -36,6 +37,7 @@ def serve_transactions(
         manager_type: runs them.
         recovery_type: another one in variants.
         log_type: another one in variants.
+        alone: the databases that decide about a transaction by themselves if they are the only one.
     """
     group, name = os.environ["TM_GROUP"], os.environ["TM_NAME"]
     database = Database(os.environ["LOG_URL"], waiting=400)
@@ -47,7 +49,7 @@ def serve_transactions(
         waits_first_s=STANDBY_WAITS_S if os.environ.get("TM_STANDBY") == "yes" else 0.0,
         lease_s=float(os.environ.get("TM_LEASE_S", LEASE_S)),
     )  # fmt: skip
-    manager = manager_type(group, stages, log, lease)
+    manager = manager_type(group, stages, log, lease, alone=alone)
     recovery = recovery_type(manager, log)
     resources = [resource for stage in stages for resource in stage]
     serve(

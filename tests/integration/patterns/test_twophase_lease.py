@@ -128,7 +128,9 @@ def test_lease_that_ran_out_and_nobody_took_stays_in_its_epoch(databases: Databa
             await lease.hold()
             log = await bench.log()
             mine = bench.xid("alone", epoch=1)
-            assert (await log.decide(mine, Decision.COMMIT, epoch=1)).xid == mine
+            assert (
+                await log.decide(mine, Decision.COMMIT, epoch=1, participants=("a",))
+            ).xid == mine
 
     run(main)
 
@@ -174,16 +176,16 @@ def test_decision_of_an_earlier_epoch_is_none(databases: Databases) -> None:
             await zombie.hold()
             log = await bench.log()
             decided = bench.xid("decided", epoch=1)
-            await log.decide(decided, Decision.COMMIT, epoch=1)
+            await log.decide(decided, Decision.COMMIT, epoch=1, participants=("a",))
             await (await bench.lease("b", lease_s=LONG_S)).hold()
             late = bench.xid("late", epoch=1)
             with pytest.raises(NotLeadingError):
-                await log.decide(late, Decision.COMMIT, epoch=1)
+                await log.decide(late, Decision.COMMIT, epoch=1, participants=("a",))
             with pytest.raises(NotLeadingError):
                 await log.note_abort(late)
             assert await log.read(["late"]) == {}
-            again = await log.decide(decided, Decision.COMMIT, epoch=1)
-            assert again == Record(xid=decided, decision=Decision.COMMIT)
+            again = await log.decide(decided, Decision.COMMIT, epoch=1, participants=("a",))
+            assert again == Record(xid=decided, decision=Decision.COMMIT, participants=("a",))
             assert (await log.decide(late, Decision.ABORT, epoch=2)).decision is Decision.ABORT
 
     run(main)
@@ -196,7 +198,12 @@ def test_epochs_of_one_group_write_are_told_apart(databases: Databases) -> None:
             await (await bench.lease("b", lease_s=LONG_S)).hold()
             log = await bench.log()
             asked = [
-                log.decide(bench.xid(f"t{n}", epoch=n % 2 + 1), Decision.COMMIT, epoch=n % 2 + 1)
+                log.decide(
+                    bench.xid(f"t{n}", epoch=n % 2 + 1),
+                    Decision.COMMIT,
+                    epoch=n % 2 + 1,
+                    participants=("a",),
+                )
                 for n in range(20)
             ]
             ended = await asyncio.gather(*asked, return_exceptions=True)
@@ -221,7 +228,9 @@ def test_takeover_waits_for_a_decision_that_is_being_written_and_a_renewal_does_
                     " values ('wait', 'held', '1.00000000', 'abort', 1)"
                 )
                 xid = bench.xid("held", epoch=1)
-                deciding = asyncio.create_task(log.decide(xid, Decision.COMMIT, epoch=1))
+                deciding = asyncio.create_task(
+                    log.decide(xid, Decision.COMMIT, epoch=1, participants=("a",))
+                )
                 await waiting(url, 1)
                 await leader.hold()
                 taking = asyncio.create_task(standby.hold())

@@ -112,7 +112,8 @@ def test_work_that_failed_in_silence_votes_no_by_the_command_tag(vendors: TwoVen
 
 def test_deferred_constraint_refuses_at_prepare(vendors: TwoVendors) -> None:
     async def main() -> None:
-        async with order.inventory(vendors.url("inventory-db")) as inventory:
+        stock: PostgresResource[Order] = order.inventory(vendors.url("inventory-db"))
+        async with stock as inventory:
             wanted = Order(tx="feast", customer="ann", sku="truffle", quantity=99, price=1)
             branch = await inventory.begin(xid("feast"), wanted)
             with pytest.raises(RefusedError, match="truffle is out of stock"):
@@ -137,9 +138,13 @@ def test_first_decision_counts_for_both_managers_that_share_the_log(vendors: Two
             assert (await recoverer.decide(mine, Decision.ABORT, epoch=1)).of(
                 mine
             ) is Decision.ABORT
-            assert (await slow.decide(mine, Decision.COMMIT, epoch=1)).of(mine) is Decision.ABORT
+            assert (await slow.decide(mine, Decision.COMMIT, epoch=1, participants=("a",))).of(
+                mine
+            ) is Decision.ABORT
             other = xid("raced")
-            assert (await slow.decide(other, Decision.COMMIT, epoch=1)).of(other) is Decision.ABORT
+            assert (await slow.decide(other, Decision.COMMIT, epoch=1, participants=("a",))).of(
+                other
+            ) is Decision.ABORT
             assert (await slow.note_abort(other)).xid == mine
             assert await slow.unforgotten() == []
 
@@ -154,7 +159,10 @@ def test_repeated_decision_is_the_same_and_a_group_has_each_its_own(vendors: Two
         ):
             await Lease("many", "tm", database).hold()
             xids = [Xid.new("many", f"group-{n}", epoch=1) for n in range(30)]
-            asked = [log.decide(one, Decision.COMMIT, epoch=1) for one in [*xids, *xids]]
+            asked = [
+                log.decide(one, Decision.COMMIT, epoch=1, participants=("a",))
+                for one in [*xids, *xids]
+            ]
             records = await asyncio.gather(*asked)
             assert [record.xid for record in records] == [*xids, *xids]
             await asyncio.gather(*(log.forget(one) for one in xids))

@@ -1,6 +1,7 @@
 """The transaction manager's rules, over resource managers in memory."""
 
 import asyncio
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import Xid
 from dtx.patterns.twophase.lease import NotLeadingError
-from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError
+from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, ResourceManager
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 from .instant_loop import run_instantly
@@ -160,6 +161,84 @@ def test_who_does_not_lead_begins_nothing_and_presumes_nothing(bench: Bench) -> 
     assert not bench.log.records
     bench.log.records["t1"] = Record(xid=OTHER, decision=Decision.COMMIT)
     assert asyncio.run(manager.inquire("t1")) is Decision.COMMIT
+
+
+class LoneManager(TransactionManager[str]):
+    """Has every work done at `a` alone."""
+
+    def stages_of(self, work: str) -> Sequence[Sequence[ResourceManager[str]]]:
+        del work
+        return [self.resources[:1]]
+
+
+def place_alone(bench: Bench) -> Decision | None:
+    async def run() -> Decision | None:
+        manager = LoneManager(
+            "shop", [[bench.a], [bench.b]], bench.log, bench.lead, alone=(bench.a,)
+        )
+        return await manager.place("t1", "work", answer_within_s=3600)
+
+    return run_instantly(run())
+
+
+def test_who_only_read_takes_no_part_in_phase_two(bench: Bench) -> None:
+    manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log, bench.lead)
+    assert run_instantly(manager.place("t1", "reads a")) is Decision.COMMIT
+    assert bench.journal == ["a only read", "b prepared", "log has commit", "b settles commit"]
+    assert bench.log.records["t1"].participants == ("b",)
+
+
+def test_where_all_only_read_there_is_nothing_to_decide(bench: Bench) -> None:
+    manager = TransactionManager("shop", [[bench.a]], bench.log, bench.lead)
+    assert run_instantly(manager.place("t1", "reads a")) is Decision.COMMIT
+    assert bench.journal == ["a only read"]
+
+
+def test_who_only_read_is_not_rolled_back(bench: Bench) -> None:
+    bench.b.errors["prepare"] = [RefusedError("no")]
+    manager = TransactionManager("shop", [[bench.a], [bench.b]], bench.log, bench.lead)
+    assert run_instantly(manager.place("t1", "reads a")) is Decision.ABORT
+    assert "a settles abort" not in bench.journal
+
+
+def test_only_branch_is_committed_in_one_phase_and_not_logged(bench: Bench) -> None:
+    assert place_alone(bench) is Decision.COMMIT
+    assert bench.journal == ["a commits alone"]
+    assert not bench.log.records
+
+
+def test_one_phase_whose_answer_was_lost_ends_as_the_only_participant_says(bench: Bench) -> None:
+    bench.a.errors = {
+        "answer_alone": [ResourceError("no answer")],
+        "decided_alone": [ResourceError("no answer") for _ in range(3)],
+    }
+    assert place_alone(bench) is Decision.COMMIT
+    assert bench.journal == ["a commits alone", "a is asked, decided alone: commit"]
+
+
+@pytest.mark.parametrize("operation", ["begin", "commit_alone"])
+def test_only_branch_that_fails_is_barred(bench: Bench, operation: str) -> None:
+    bench.a.errors[operation] = [ResourceError("no answer")]
+    assert place_alone(bench) is Decision.ABORT
+    assert bench.journal == ["a is asked, decided alone: abort"]
+
+
+def test_only_branch_where_nobody_decides_alone_has_two_phases(bench: Bench) -> None:
+    manager = LoneManager("shop", [[bench.a], [bench.b]], bench.log, bench.lead)
+    assert run_instantly(manager.place("t1", "work")) is Decision.COMMIT
+    assert bench.journal == ["a prepared", "log has commit", "a settles commit"]
+
+
+def test_inquiry_goes_to_who_may_have_decided_alone(bench: Bench) -> None:
+    manager = LoneManager("shop", [[bench.a], [bench.b]], bench.log, bench.lead, alone=(bench.a,))
+    bench.a.committed = {"t1"}
+    assert asyncio.run(manager.inquire("t1")) is Decision.COMMIT
+    assert not bench.log.records
+    bench.a.errors["decided_alone"] = [ResourceError("no answer")]
+    with pytest.raises(ResourceError):
+        asyncio.run(manager.inquire("t2"))
+    assert not bench.log.records
+    assert asyncio.run(manager.inquire("t2")) is Decision.ABORT
 
 
 def test_more_than_may_run_at_once_wait_for_their_turn(bench: Bench) -> None:

@@ -47,7 +47,9 @@ def bench() -> Bench:
 
 
 def decided(bench: Bench, xid: Xid, decision: Decision) -> None:
-    bench.log.records[xid.tx] = Record(xid=xid, decision=decision)
+    participants = ("a", "b") if decision is Decision.COMMIT else ()
+    record = Record(xid=xid, decision=decision, participants=participants)
+    bench.log.records[xid.tx] = record
 
 
 def test_branch_without_a_decision_is_left_alone_until_it_is_old(bench: Bench) -> None:
@@ -186,6 +188,14 @@ def test_commit_that_somebody_rolled_back_is_shown_to_an_operator(bench: Bench) 
     bench.scan()
     assert bench.log.stuck == {XID}
     assert not bench.log.forgotten
+
+
+def test_commit_is_forgotten_without_a_marker_of_who_only_read(bench: Bench) -> None:
+    bench.log.records["t1"] = Record(xid=XID, decision=Decision.COMMIT, participants=("a",))
+    del bench.b.prepared[XID]
+    bench.scan()
+    bench.scan()
+    assert bench.log.forgotten == {XID}
 
 
 def test_branches_of_another_group_are_not_ours(bench: Bench) -> None:

@@ -8,7 +8,7 @@ import psycopg
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import NotLeadingError
-from dtx.patterns.twophase.resource import Decision, ResourceError, Settled
+from dtx.patterns.twophase.resource import Decision, ResourceError, Settled, Vote
 
 Journal = list[str]
 
@@ -27,10 +27,11 @@ class FakeResource:
         if self.errors.get(operation):
             raise self.errors[operation].pop(0)
 
-    async def begin(self, xid: Xid, work: str) -> "FakeBranch":
-        del work
+    async def begin(self, xid: Xid, work: str, *, alone: bool = False) -> "FakeBranch":
         self.check("begin")
-        return FakeBranch(self, BranchId(xid=xid, gid=f"{xid}:{self.name}"))
+        del alone
+        only_reads = work == f"reads {self.name}"
+        return FakeBranch(self, BranchId(xid=xid, gid=f"{xid}:{self.name}"), only_reads)
 
     async def in_doubt(self, group: str) -> list[BranchId]:
         self.check("in_doubt")
@@ -46,6 +47,12 @@ class FakeResource:
             self.committed.add(branch.xid.tx)
         return Settled.DONE if branch.xid.tx in self.committed else Settled.MISSING
 
+    async def decided_alone(self, tx: str) -> Decision:
+        self.check("decided_alone")
+        decision = Decision.COMMIT if tx in self.committed else Decision.ABORT
+        self.journal.append(f"{self.name} is asked, decided alone: {decision}")
+        return decision
+
     async def has_marker(self, tx: str) -> bool:
         self.check("has_marker")
         return tx in self.committed
@@ -58,11 +65,22 @@ class FakeResource:
 class FakeBranch:
     resource: FakeResource
     id: BranchId
+    only_reads: bool
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> Vote:
         self.resource.check("prepare")
+        if self.only_reads:
+            self.resource.journal.append(f"{self.resource.name} only read")
+            return Vote.READ_ONLY
         self.resource.prepared[self.id.xid] = self.id
         self.resource.journal.append(f"{self.resource.name} prepared")
+        return Vote.YES
+
+    async def commit_alone(self) -> None:
+        self.resource.check("commit_alone")
+        self.resource.committed.add(self.id.xid.tx)
+        self.resource.journal.append(f"{self.resource.name} commits alone")
+        self.resource.check("answer_alone")
 
     async def commit(self) -> None:
         self.resource.check("commit")
@@ -93,12 +111,15 @@ class FakeLog:
     failures: int = 0
     writes_anyway: bool = False
 
-    async def decide(self, xid: Xid, decision: Decision, *, epoch: int) -> Record:
+    async def decide(
+        self, xid: Xid, decision: Decision, *, epoch: int, participants: tuple[str, ...] = ()
+    ) -> Record:
         fails = self.failures > 0
         if epoch != self.epoch and xid.tx not in self.records:
             raise NotLeadingError("too late")
         if not fails or self.writes_anyway:
-            record = self.records.setdefault(xid.tx, Record(xid=xid, decision=decision))
+            asked = Record(xid=xid, decision=decision, participants=participants)
+            record = self.records.setdefault(xid.tx, asked)
             self.journal.append(f"log has {record.of(xid)}")
         if fails:
             self.failures -= 1
@@ -111,9 +132,9 @@ class FakeLog:
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         return {tx: self.records[tx] for tx in txs if tx in self.records}
 
-    async def unforgotten(self) -> list[Xid]:
-        commits = [r.xid for r in self.records.values() if r.decision is Decision.COMMIT]
-        return [xid for xid in commits if xid not in self.forgotten]
+    async def unforgotten(self) -> list[Record]:
+        commits = [r for r in self.records.values() if r.decision is Decision.COMMIT]
+        return [record for record in commits if record.xid not in self.forgotten]
 
     async def forget(self, xid: Xid) -> None:
         self.forgotten.add(xid)

@@ -28,7 +28,9 @@ class GivingUpManager(TransactionManager[Order]):
         """Take an error as an abort."""
         try:
             async with asyncio.timeout(LOG_WITHIN_S):
-                record = await self.log.decide(run.xid, Decision.COMMIT, epoch=run.xid.epoch)
+                record = await self.log.decide(
+                    run.xid, Decision.COMMIT, epoch=run.xid.epoch, participants=ballot.participants
+                )
         except (psycopg.Error, TimeoutError) as error:
             tell(run.xid.tx, f"not committed: {type(error).__name__}; the branches are recovery's")
             run.record = self._given_up[run.xid.tx] = Record(xid=run.xid, decision=Decision.ABORT)

@@ -15,7 +15,7 @@ from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase import transfer
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.postgres import PostgresResource
-from dtx.patterns.twophase.resource import Branch, ResourceError
+from dtx.patterns.twophase.resource import Branch, ResourceError, Vote
 from dtx.patterns.twophase.transfer import Transfer
 from dtx.patterns.twophase.transfers import serve_transfers
 
@@ -28,10 +28,14 @@ class NoBranch:
 
     id: BranchId
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> Vote:
         """Vote Yes."""
+        return Vote.YES
 
     async def commit(self) -> None:
+        """Do nothing: it is."""
+
+    async def commit_alone(self) -> None:
         """Do nothing: it is."""
 
     async def roll_back(self) -> None:
@@ -41,10 +45,10 @@ class NoBranch:
 class RetryingBank(PostgresResource[Transfer]):
     """Tries again after a lock time-out."""
 
-    async def begin(self, xid: Xid, work: Transfer) -> Branch:
+    async def begin(self, xid: Xid, work: Transfer, *, alone: bool = False) -> Branch:
         """Do the work in a branch; if it met a lock, anywhere."""
         try:
-            return await super().begin(xid, work)
+            return await super().begin(xid, work, alone=alone)
         except ResourceError as error:
             if not isinstance(error.__cause__, errors.LockNotAvailable):
                 raise

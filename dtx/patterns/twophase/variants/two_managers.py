@@ -15,10 +15,11 @@ from dtx.patterns.twophase.tm import serve_orders
 _WRITE: LiteralString = """
     with before as (select decision from decisions where tm_group = %(tm_group)s and tx = %(tx)s),
     written as (
-        insert into decisions (tm_group, tx, attempt, decision, epoch)
-        values (%(tm_group)s, %(tx)s, %(attempt)s, %(decision)s, %(epoch)s)
+        insert into decisions (tm_group, tx, attempt, decision, participants, epoch)
+        values (%(tm_group)s, %(tx)s, %(attempt)s, %(decision)s, %(participants)s, %(epoch)s)
         on conflict (tm_group, tx) do update
-        set attempt = excluded.attempt, decision = excluded.decision, epoch = excluded.epoch, decided_at = excluded.decided_at
+        set attempt = excluded.attempt, decision = excluded.decision,
+            participants = excluded.participants, epoch = excluded.epoch, decided_at = excluded.decided_at
         returning 1
     )
     select decision from before, written
@@ -28,7 +29,9 @@ _WRITE: LiteralString = """
 class TrustingLog(DecisionLog):
     """Trusts the lease: the last decision counts, not the first."""
 
-    async def decide(self, xid: Xid, decision: Decision, *, epoch: int) -> Record:
+    async def decide(
+        self, xid: Xid, decision: Decision, *, epoch: int, participants: tuple[str, ...] = ()
+    ) -> Record:
         """Write it, whatever stands there."""
         before = await self._database.fetch(
             _WRITE,
@@ -37,12 +40,13 @@ class TrustingLog(DecisionLog):
                 "tx": xid.tx,
                 "attempt": xid.attempt,
                 "decision": decision.value,
+                "participants": " ".join(participants),
                 "epoch": epoch,
             },
         )
         if before:
             tell(xid.tx, f"{decision} of epoch {epoch} is written over a decision: {before[0][0]}")
-        return Record(xid=xid, decision=decision)
+        return Record(xid=xid, decision=decision, participants=participants)
 
     async def note_abort(self, xid: Xid) -> Record:
         """The same."""
