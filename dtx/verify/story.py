@@ -1,7 +1,8 @@
 """A transaction's story: what client, workers, databases and faults did, in time order, in plain words."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import assert_never
 
@@ -17,6 +18,11 @@ Logs = Mapping[str, Iterable[tuple[int, str]]]
 
 MAX_LINES = 60
 MAX_WIDTH = 300
+
+TOLD_AGAIN = 3
+"""So often a worker may say the same in one story; of more the first and the last are told."""
+
+_NUMBER = re.compile(r"\d+")
 
 CLIENT, FAULT, HARNESS, SYSTEM = "client", "fault", "dtx", "system"
 
@@ -45,14 +51,30 @@ def _log_lines(logs: Logs, transactions: Collection[str]) -> dict[str, list[_Lin
         for at_ns, text in logs[worker]:
             for tx, lines in found.items():
                 if tx in text:
-                    lines.append(_Line(at_ns=at_ns, who=worker, what=text, is_log=True))
+                    what = text.removeprefix(f"tx={tx} ")
+                    lines.append(_Line(at_ns=at_ns, who=worker, what=what, is_log=True))
     return found
+
+
+def _folded(lines: Sequence[_Line]) -> list[_Line]:
+    """Keep the first and the last of what a worker says again and again; numbers in it may differ."""
+    alike: dict[tuple[str, str], list[_Line]] = {}
+    for line in lines:
+        alike.setdefault((line.who, _NUMBER.sub("0", line.what)), []).append(line)
+    kept: list[_Line] = []
+    for group in alike.values():
+        if len(group) <= TOLD_AGAIN:
+            kept += group
+        else:
+            words = f"{group[-1].what} (and {len(group) - 2} like it before)"
+            kept += [group[0], replace(group[-1], what=words)]
+    return sorted(kept, key=lambda line: line.at_ns)
 
 
 def _tell(ledger: Ledger, tx: str, from_logs: Sequence[_Line]) -> tuple[StoryLine, ...]:
     own = [
         *_client_lines(ledger, tx),
-        *from_logs,
+        *_folded(from_logs),
         *_database_lines(ledger, tx),
         *_reader_lines(ledger, tx),
         *_wait_lines(ledger, tx),

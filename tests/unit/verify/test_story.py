@@ -74,14 +74,33 @@ def test_effect_without_commit_time_and_the_systems_word_come_at_the_end(run: Ru
 
 def test_long_story_loses_log_lines_in_its_middle_and_says_how_many(run: RunBuilder) -> None:
     for number in range(200):
-        run.log("orders", 2.1 + number / 1000, f"t0002 retry {number}")
+        run.log("orders", 2.1 + number / 1000, f"t0002 line {'x' * number}.")
     story = run.judge().stories["t0002"]
     assert len(story) == MAX_LINES
     left_out = [line.what for line in story if line.who == "dtx" and "left out" in line.what]
     assert left_out == [f"({201 + 9 - MAX_LINES + 1} log lines left out here)"]
     assert story[0].who == "client"
-    assert "t0002 retry 199" in {line.what for line in story}
+    assert f"t0002 line {'x' * 199}." in {line.what for line in story}
     assert sum(line.who == "fault" for line in story) == 2
+
+
+def test_what_a_worker_says_again_and_again_is_told_twice(run: RunBuilder) -> None:
+    for number in range(50):
+        run.log("orders", 2.1 + number / 100, f"t0002 asked again, attempt {number}")
+        run.log("payments", 2.1 + number / 100, f"{'t0002 locked' if number < 3 else 'else'}")
+    story = run.judge().stories["t0002"]
+    told = [line.what for line in story if line.who == "orders"]
+    assert told == [
+        "t0002 asks payments for the debit",
+        "t0002 asked again, attempt 0",
+        "t0002 asked again, attempt 49 (and 48 like it before)",
+    ]
+    assert [line.what for line in story if line.who == "payments"] == ["t0002 locked"] * 3
+
+
+def test_name_that_a_line_begins_with_is_not_told_in_its_own_story(run: RunBuilder) -> None:
+    run.log("payments", 2.1, "tx=t0002 debit refused")
+    assert "debit refused" in {line.what for line in run.judge().stories["t0002"]}
 
 
 def test_long_story_without_logs_is_cut_too(run: RunBuilder) -> None:
