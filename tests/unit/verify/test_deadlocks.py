@@ -96,7 +96,7 @@ def test_a_deadlock_is_told_with_its_waits_its_end_and_what_broke_it() -> None:
     }
     word = deadlock.first_word
     assert word is not None
-    assert (word.at_s, word.who, word.what) == (1.85, "orders", "tx=t0001 gave up: lock time-out")
+    assert (word.at_s, word.who, word.what) == (1.85, "orders", "gave up: lock time-out")
     assert deadlock.ended == {
         "t0001": "not committed, its client told refused",
         "t0002": "committed, its client told ok",
