@@ -1,12 +1,12 @@
 """MariaDB as a resource manager: `XA START ... XA PREPARE`, and `XA COMMIT`, if need be from another session.
 
 While a prepared branch is attached to the session that prepared it, `XA COMMIT` from elsewhere answers XAER_NOTA as
-if there were no such branch (seen with 10.11). So that session is ended first, and the error tells nothing: the
-marker row does.
+if there were no such branch (seen with 10.11). So after that answer that session is ended, and it is asked again; the
+answer tells nothing: the marker row does.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -43,7 +43,7 @@ _LISTED = re.compile(r"X'(?P<gtrid>[0-9a-f]+)',X'(?P<bqual>[0-9a-f]+)'", re.IGNO
 
 
 class MariaDbResource(Generic[W]):
-    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed.
+    """One database; an async context manager. `marker` is the table whose rows name, as `tx`, what is committed.
 
     `only_reads` tells of which works nothing is written here; the server would not let them.
     """
@@ -150,26 +150,26 @@ class MariaDbResource(Generic[W]):
 
         return Decision(await self._settle_with(ask))
 
-    async def has_marker(self, tx: str) -> bool:
-        """Whether the work of `tx` is committed here."""
-        return await self._settle_with(lambda s: bool(s.fetch(self._marker, {"tx": tx})))
+    async def have_marker(self, txs: Collection[str]) -> set[str]:
+        """Return those whose work is committed here."""
+        return await self._settle_with(lambda session: self._with_marker(session, txs))
 
     def _settle(self, session: MariaDbSession, branch: BranchId, decision: Decision) -> Settled:
+        if _has_ended(session, branch, decision):
+            return Settled.DONE
         _end_owner(session, branch)
-        verb = "commit" if decision is Decision.COMMIT else "rollback"
-        try:
-            session.execute(f"xa {verb} {branch.gid}")
-        except pymysql.MySQLError as error:
-            if _code(error) != XAER_NOTA:
-                raise
-        else:
+        if _has_ended(session, branch, decision):
             return Settled.DONE
         if any(str(gid) == branch.gid for *_, gid in session.fetch("xa recover format='SQL'")):
             raise ResourceError(f"{self.name}: {branch.xid} is still attached to its session")
-        is_done = decision is Decision.ABORT or bool(
-            session.fetch(self._marker, {"tx": branch.xid.tx})
-        )
+        is_done = decision is Decision.ABORT or bool(self._with_marker(session, [branch.xid.tx]))
         return Settled.DONE if is_done else Settled.MISSING
+
+    def _with_marker(self, session: MariaDbSession, txs: Collection[str]) -> set[str]:
+        if not txs:
+            return set()  # `in ()` is no SQL
+        query = f"select tx from {self._marker} where tx in %(txs)s"
+        return {tx for (tx,) in session.fetch(query, {"txs": list(txs)})}
 
     async def _settle_with(self, call: Callable[[MariaDbSession], T]) -> T:
         session = await self._taken(self._settling)
@@ -271,6 +271,18 @@ class MariaDbReading:
 
     async def roll_back(self) -> None:
         """Do nothing: nothing was written."""
+
+
+def _has_ended(session: MariaDbSession, branch: BranchId, decision: Decision) -> bool:
+    """End the branch as decided; return False where the server knows none that can be ended from here."""
+    verb = "commit" if decision is Decision.COMMIT else "rollback"
+    try:
+        session.execute(f"xa {verb} {branch.gid}")
+    except pymysql.MySQLError as error:
+        if _code(error) != XAER_NOTA:
+            raise
+        return False
+    return True
 
 
 def _end_owner(session: MariaDbSession, branch: BranchId) -> None:

@@ -43,11 +43,13 @@ class MariaDbSession:
     ) -> None:
         parts = urlsplit(url)
         self.name = uuid.uuid4().hex[:8]
+        # Unless it is told that there is no TLS, PyMySQL reads all certificate authorities first: 50 ms of every thread.
         self._connection: pymysql.Connection[Any] = pymysql.connect(
             host=parts.hostname, port=parts.port or 3306, user=parts.username,
             password=parts.password or "", database=parts.path.lstrip("/"), autocommit=True,
             connect_timeout=CONNECT_WITHIN_S, read_timeout=within_s,
             write_timeout=within_s, init_command=_settings(within_s, lock_within_s), charset="utf8mb4",
+            ssl_disabled=True,
         )  # fmt: skip
         self.execute("do get_lock(%(name)s, 0)", {"name": lock_of(self.name)})
 

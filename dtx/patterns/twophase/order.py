@@ -4,7 +4,7 @@ The order and its event are new rows that nobody waits for. The customer's accou
 that other orders want too: they are locked in this order, always.
 """
 
-from typing import LiteralString, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -15,8 +15,8 @@ from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import RefusedError
 
-PLACED: LiteralString = "select 1 from order_effects where tx = %(tx)s"
-PAID = "select 1 from payment_effects where tx = %(tx)s"
+PLACED = "order_effects"
+PAID = "payment_effects"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +50,7 @@ def orders(url: str) -> PostgresResource[Order]:
 
 def queue(url: str) -> PostgresResource[AnOrder]:
     """Return the queue: a table of messages, as a resource manager that votes like the others."""
-    return PostgresResource(
-        "queue", url, _publish, marker="select 1 from queue_effects where tx = %(tx)s"
-    )
+    return PostgresResource("queue", url, publish, marker="queue_effects")
 
 
 def payments(url: str) -> MariaDbResource[Order]:
@@ -62,9 +60,7 @@ def payments(url: str) -> MariaDbResource[Order]:
 
 def inventory(url: str) -> PostgresResource[AnOrder]:
     """Return the stock. That there is enough is a deferred constraint: it is voted on, at PREPARE."""
-    return PostgresResource(
-        "inventory", url, _reserve, marker="select 1 from inventory_effects where tx = %(tx)s"
-    )
+    return PostgresResource("inventory", url, reserve, marker="inventory_effects")
 
 
 async def place(connection: Connection, order: Order) -> None:
@@ -81,7 +77,8 @@ async def place(connection: Connection, order: Order) -> None:
     )
 
 
-async def _publish(connection: Connection, order: Order) -> None:
+async def publish(connection: Connection, order: Order) -> None:
+    """Write its message."""
     await connection.execute(
         """
         with queued as (
@@ -93,7 +90,12 @@ async def _publish(connection: Connection, order: Order) -> None:
     )
 
 
-async def _reserve(connection: Connection, order: Order) -> None:
+async def reserve(connection: Connection, order: Order) -> None:
+    """Take its pieces from the stock.
+
+    Raises:
+        RefusedError: there is no such product.
+    """
     cursor = await connection.execute(
         """
         with taken as (

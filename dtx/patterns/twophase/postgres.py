@@ -4,10 +4,10 @@ Written out rather than through psycopg's `tpc_*`: between `tpc_prepare` and `tp
 and what was prepared has to be ended from another one anyway as soon as anything fails.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Generic, LiteralString, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import psycopg
 from psycopg import errors, sql
@@ -40,6 +40,8 @@ _DECIDE_ALONE = "insert into decided_alone (tx, decision) values (%(tx)s, 'commi
 _BAR = "insert into decided_alone (tx, decision) values (%(tx)s, 'abort') on conflict do nothing"
 _DECIDED_ALONE = "select decision from decided_alone where tx = %(tx)s"
 
+_MARKED = sql.SQL("select tx from {} where tx = any(%(txs)s)")
+
 _ENDINGS: dict[Decision, sql.SQL] = {
     Decision.COMMIT: sql.SQL("commit prepared {}"),
     Decision.ABORT: sql.SQL("rollback prepared {}"),
@@ -47,7 +49,7 @@ _ENDINGS: dict[Decision, sql.SQL] = {
 
 
 class PostgresResource(Generic[W]):
-    """One database; an async context manager. `marker` is a query for %(tx)s that has a row once it is committed.
+    """One database; an async context manager. `marker` is the table whose rows name, as `tx`, what is committed.
 
     `only_reads` tells of which works nothing is written here; the server would not let them.
     """
@@ -58,14 +60,14 @@ class PostgresResource(Generic[W]):
         url: str,
         work: PostgresWork[W],
         *,
-        marker: LiteralString,
+        marker: str,
         only_reads: Callable[[W], bool] = lambda _: False,
         within_s: float = DEADLINE_S,
         lock_within_s: float = LOCK_WITHIN_S,
     ) -> None:
         self.name = name
         self._work = work
-        self._marker = marker
+        self._marked = _MARKED.format(sql.Identifier(marker))
         self._only_reads = only_reads
         # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
         self._working = Database(url, ready=12, within_s=within_s, lock_within_s=lock_within_s)
@@ -125,7 +127,7 @@ class PostgresResource(Generic[W]):
             async with self._settling.connection() as connection:
                 await connection.execute(statement)
         except errors.UndefinedObject:
-            is_done = decision is Decision.ABORT or await self.has_marker(branch.xid.tx)
+            is_done = decision is Decision.ABORT or bool(await self.have_marker([branch.xid.tx]))
             return Settled.DONE if is_done else Settled.MISSING
         except psycopg.Error as error:
             raise ResourceError(self._words(error)) from error
@@ -142,10 +144,12 @@ class PostgresResource(Generic[W]):
             raise ResourceError(self._words(error)) from error
         return Decision(decision)
 
-    async def has_marker(self, tx: str) -> bool:
-        """Whether the work of `tx` is committed here."""
+    async def have_marker(self, txs: Collection[str]) -> set[str]:
+        """Return those whose work is committed here."""
         try:
-            return bool(await self._settling.fetch(self._marker, {"tx": tx}))
+            async with self._settling.connection() as connection:
+                cursor = await connection.execute(self._marked, {"txs": list(txs)})
+                return {tx for (tx,) in await cursor.fetchall()}
         except psycopg.Error as error:
             raise ResourceError(self._words(error)) from error
 

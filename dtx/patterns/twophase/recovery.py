@@ -10,15 +10,15 @@ is not under way here:
 - it has none, and is of our own epoch: it was left behind by work of our own, or is about to be taken up. The same, once
   it was seen before and is old enough not to be live work.
 
-And for each committed transaction that is not forgotten: once it has no prepared branch anywhere and everybody who voted
-Yes has its marker row, it is forgotten. If a marker is missing twice running, somebody else ended a branch, and an operator
-is shown it; once may be a commit of its owner's that is just being done.
+And for each committed transaction that is not forgotten: once it has no prepared branch anywhere, be it that they were
+ended just before, and everybody who voted Yes has its marker row, it is forgotten. If a marker is missing twice running,
+somebody else ended a branch, and an operator is shown it; once may be a commit of its owner's that is just being done.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import psycopg
@@ -37,6 +37,9 @@ SCAN_EVERY_S = 1.0
 
 ABANDONED_AFTER_S = 3.0
 """A branch of this epoch without a decision may be live work until it was seen for so long: more than votes may take."""
+
+ENDED_AT_ONCE = 8
+"""So many branches are ended at once at each resource manager: all its connections for this, and no queue for them."""
 
 _logger = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class Recovery(Background, Generic[W]):
         self._clock = clock
         self._first_seen_s: dict[Xid, float] = {}
         self._without_marker: frozenset[Xid] = frozenset()
+        self._failed: set[BranchId] = set()
 
     async def scan(self, epoch: int) -> None:
         """Look once, as the one who leads in `epoch`, and end what can be ended.
@@ -77,11 +81,15 @@ class Recovery(Background, Generic[W]):
             for branch in branches
             if branch.xid not in running and branch.xid.epoch <= epoch
         ]
-        await self._end(orphans, epoch)
+        ended = await self._end(orphans, epoch)
         if len(found) == len(self._manager.resources):
-            open_ones = {branch.xid for branches in found.values() for branch in branches}
-            busy = open_ones | running
-            await self._forget_all(record for record in unforgotten if record.xid not in busy)
+            open_ones = {
+                branch.xid
+                for branches in found.values()
+                for branch in branches
+                if branch not in ended
+            } | running
+            await self._forget([record for record in unforgotten if record.xid not in open_ones])
 
     async def undecided(self, xid: Xid, epoch: int) -> Record | None:
         """Return what counts for an attempt that the log does not know; None if it may still be live.
@@ -114,60 +122,96 @@ class Recovery(Background, Generic[W]):
                 found[rm] = branches
         return found
 
-    async def _end(self, orphans: list[tuple[ResourceManager[W], BranchId]], epoch: int) -> None:
-        xids = {branch.xid for _, branch in orphans}
+    async def _end(
+        self, orphans: Sequence[tuple[ResourceManager[W], BranchId]], epoch: int
+    ) -> set[BranchId]:
+        """End what is decided; return what has ended."""
+        decisions = await self._decisions({branch.xid for _, branch in orphans}, epoch)
+        to_end: dict[ResourceManager[W], list[tuple[BranchId, Decision]]] = {}
+        for rm, branch in orphans:
+            if branch.xid in decisions:
+                to_end.setdefault(rm, []).append((branch, decisions[branch.xid]))
+        failed_before, self._failed = self._failed, set()
+        for endings in to_end.values():
+            endings.sort(key=lambda ending: ending[0] in failed_before)
+        ended = await asyncio.gather(*(self._end_at(rm, those) for rm, those in to_end.items()))
+        return set().union(*ended)
+
+    async def _decisions(self, xids: set[Xid], epoch: int) -> dict[Xid, Decision]:
+        """Return what counts for each that can be ended."""
         self._first_seen_s = {x: at for x, at in self._first_seen_s.items() if x in xids}
         records = await self.log.read({xid.tx for xid in xids}) if xids else {}
-        decisions: dict[Xid, Decision] = {}
-        for xid in sorted(xids, key=str):
-            record = records.get(xid.tx) or await self.undecided(xid, epoch)
+        unknown = sorted((xid for xid in xids if xid.tx not in records), key=str)
+        # All at once: their abort records share forced writes.
+        found = await asyncio.gather(
+            *(self.undecided(xid, epoch) for xid in unknown), return_exceptions=True
+        )
+        decisions = {xid: records[xid.tx].of(xid) for xid in xids if xid.tx in records}
+        for xid, record in zip(unknown, found, strict=True):
+            if isinstance(record, BaseException):
+                raise record
             if record is not None:
                 decisions[xid] = record.of(xid)
-        await asyncio.gather(
-            *(
-                self._settle(rm, branch, decisions[branch.xid])
-                for rm, branch in orphans
-                if branch.xid in decisions
-            )
-        )
+        return decisions
 
-    async def _settle(self, rm: ResourceManager[W], branch: BranchId, decision: Decision) -> None:
+    async def _end_at(
+        self, rm: ResourceManager[W], endings: Iterable[tuple[BranchId, Decision]]
+    ) -> set[BranchId]:
+        """End branches at one resource manager, some at a time; return what has ended."""
+        ended: set[BranchId] = set()
+        ahead = iter(endings)
+
+        async def one_after_another() -> None:
+            for branch, decision in ahead:
+                try:
+                    settled = await rm.settle(branch, decision)
+                except ResourceError as error:
+                    tell(branch.xid.tx, f"still in doubt: {error}")
+                    self._failed.add(branch)
+                    return  # a thousand time-outs would take minutes: the others come first in the next scan
+                if settled is Settled.DONE:
+                    tell(branch.xid.tx, f"recovered at {rm.name}: {decision}")
+                    ended.add(branch)
+
+        await asyncio.gather(*(one_after_another() for _ in range(ENDED_AT_ONCE)))
+        return ended
+
+    async def _forget(self, records: Sequence[Record]) -> None:
+        """Forget those that are committed everywhere."""
         try:
-            settled = await rm.settle(branch, decision)
+            missing = await self._missing(records)
         except ResourceError as error:
-            tell(branch.xid.tx, f"still in doubt: {error}")
+            _logger.warning("%d transactions can't be forgotten yet: %s", len(records), error)
+            self._without_marker = frozenset()
             return
-        if settled is Settled.DONE:
-            tell(branch.xid.tx, f"recovered at {rm.name}: {decision}")
-
-    async def _forget_all(self, done: Iterable[Record]) -> None:
-        records = tuple(done)
-        whole = await asyncio.gather(*(self._forget(record) for record in records))
-        self._without_marker = frozenset(
-            record.xid for record, is_whole in zip(records, whole, strict=True) if not is_whole
-        )
-
-    async def _forget(self, record: Record) -> bool:
-        """Forget it if it is committed everywhere; return False if a marker row is missing."""
-        xid = record.xid
-        try:
-            missing = await self._missing(record)
-        except ResourceError as error:
-            tell(xid.tx, f"can't be forgotten yet: {error}")
-            return True
-        if not missing:
-            await self.log.forget(xid)
+        whole = [record.xid for record in records if record.xid not in missing]
+        await asyncio.gather(*(self.log.forget(xid) for xid in whole))
+        for xid in whole:
             tell(xid.tx, "committed everywhere, by recovery")
-        elif xid in self._without_marker:
-            tell(xid.tx, f"committed, but ended by somebody else at {', '.join(missing)}")
-            await self.log.mark_stuck(xid)
-        return not missing
+        for xid, names in missing.items():
+            if xid in self._without_marker:
+                tell(xid.tx, f"committed, but ended by somebody else at {', '.join(names)}")
+                await self.log.mark_stuck(xid)
+        self._without_marker = frozenset(missing)
 
-    async def _missing(self, record: Record) -> list[str]:
-        """Return who voted Yes and has no marker row of the transaction."""
-        resources: Iterable[ResourceManager[W]] = self._manager.resources
-        took_part = [rm for rm in resources if rm.name in record.participants]
-        return [rm.name for rm in took_part if not await rm.has_marker(record.xid.tx)]
+    async def _missing(self, records: Sequence[Record]) -> dict[Xid, list[str]]:
+        """Return those of whom somebody who voted Yes has no marker row, and who that is.
+
+        Raises:
+            ResourceError: not everybody answers.
+        """
+
+        async def without(rm: ResourceManager[W]) -> set[str]:
+            txs = {record.xid.tx for record in records if rm.name in record.participants}
+            return txs - await rm.have_marker(txs) if txs else txs
+
+        resources: Sequence[ResourceManager[W]] = self._manager.resources
+        found = await asyncio.gather(*(without(rm) for rm in resources))
+        missing: dict[Xid, list[str]] = {}
+        for rm, txs in zip(resources, found, strict=True):
+            for xid in (record.xid for record in records if record.xid.tx in txs):
+                missing.setdefault(xid, []).append(rm.name)
+        return missing
 
     async def run(self) -> None:
         """Scan for ever, while we lead."""

@@ -1,5 +1,6 @@
 """What a resource manager must be able to do to take part in a vote."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -124,8 +125,8 @@ class ResourceManager(Protocol[W_contra]):
             ResourceError: it can't be found out now.
         """
 
-    async def has_marker(self, tx: str) -> bool:
-        """Whether the transaction's work is committed here.
+    async def have_marker(self, txs: Collection[str]) -> set[str]:
+        """Return those of the transactions whose marker row is here: their work is committed.
 
         Raises:
             ResourceError: it can't be asked.

@@ -27,7 +27,7 @@ REVIEW_S = 0.03
 """A debit is reviewed before the credit follows, as banks do. So long the first lock is held alone; without it a quick
 machine has done one transfer before the next one comes, and no two ever meet."""
 
-MARKER = "select 1 from bank_effects where tx = %(tx)s"
+MARKER = "bank_effects"
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):

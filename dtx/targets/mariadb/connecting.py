@@ -39,8 +39,9 @@ def connect(address: Address, *, user: str = HARNESS, database: str | None = Non
     Raises:
         pymysql.MySQLError: the server does not answer.
     """
+    # Unless it is told that there is no TLS, PyMySQL reads all certificate authorities first: 50 ms for each connection.
     return pymysql.connect(
-        host=address.host, port=address.port, user=user, database=database, autocommit=True,
+        host=address.host, port=address.port, user=user, database=database, autocommit=True, ssl_disabled=True,
         connect_timeout=CONNECT_TIMEOUT_S, read_timeout=ANSWER_TIMEOUT_S, charset="utf8mb4",
         client_flag=CLIENT.MULTI_STATEMENTS if user == HARNESS else 0,
     )  # fmt: skip

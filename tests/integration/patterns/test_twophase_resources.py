@@ -52,7 +52,7 @@ def test_branch_attached_to_a_live_session_is_committed_from_another_one(
             [found] = await other.in_doubt("shop")
             assert found == branch.id
             assert await other.settle(found, Decision.COMMIT) is Settled.DONE
-            assert await other.has_marker("attached")
+            assert await other.have_marker(["attached"]) == {"attached"}
             with pytest.raises(ResourceError):
                 await branch.commit()  # its session was ended: it must ask, and finds the marker
             assert await frozen.settle(branch.id, Decision.COMMIT) is Settled.DONE
@@ -71,7 +71,7 @@ def test_unprepared_work_of_a_live_session_is_undone_by_a_settled_abort(
             with pytest.raises(ResourceError):
                 await branch.prepare()
             assert not await other.in_doubt("shop")
-            assert not await other.has_marker("unprepared")
+            assert not await other.have_marker(["unprepared"])
 
     run(main())
 
@@ -99,7 +99,7 @@ def test_work_that_failed_in_silence_votes_no_by_the_command_tag(vendors: TwoVen
 
     async def main() -> None:
         resource: PostgresResource[Order] = PostgresResource(
-            "orders", vendors.url("orders-db"), careless, marker="select 1 where %(tx)s = ''"
+            "orders", vendors.url("orders-db"), careless, marker="order_effects"
         )
         async with resource:
             branch = await resource.begin(xid("careless"), an_order("careless"))

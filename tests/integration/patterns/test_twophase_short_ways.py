@@ -66,8 +66,8 @@ def test_gift_is_only_read_at_payments_and_prepared_where_it_is_written(
             assert await writing.prepare() is Vote.YES
             assert set(vendors.prepared("gift")) == {"orders-db"}
             await writing.commit()
-            assert await orders.has_marker("gift")
-            assert not await payments.has_marker("gift")
+            assert await orders.have_marker(["gift"])
+            assert not await payments.have_marker(["gift"])
             with pytest.raises(RefusedError):
                 await payments.begin(xid("zoe"), a_request("zoe", "gift", customer="zoe"))
 
@@ -96,7 +96,7 @@ def test_servers_refuse_a_write_of_who_only_reads(vendors: TwoVendors) -> None:
             async with liar:
                 with pytest.raises(ResourceError):
                     await liar.begin(xid("liar"), a_request("liar", "order"))
-                assert not await liar.has_marker("liar")
+                assert not await liar.have_marker(["liar"])
 
     run(main())
 
@@ -111,7 +111,7 @@ def test_only_branch_commits_without_being_prepared_and_says_so_when_asked(
             branch = await resource.begin(xid(tx), a_request(tx, "order"), alone=True)
             await branch.commit_alone()
             assert not vendors.prepared(tx)
-            assert await resource.has_marker(tx)
+            assert await resource.have_marker([tx])
             assert await resource.decided_alone(tx) is Decision.COMMIT
             with pytest.raises(ResourceError):  # a second attempt finds the first one's decision
                 await resource.begin(xid(tx), a_request(tx, "order"), alone=True)
@@ -130,7 +130,7 @@ def test_only_branch_that_was_asked_about_before_it_began_can_not_commit(
             with pytest.raises(ResourceError):
                 await resource.begin(xid(tx), a_request(tx, "order"), alone=True)
             assert await resource.decided_alone(tx) is Decision.ABORT
-            assert not await resource.has_marker(tx)
+            assert not await resource.have_marker([tx])
 
     run(main())
 

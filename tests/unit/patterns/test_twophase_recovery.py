@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import psycopg
 import pytest
 
 from dtx.patterns.twophase.decision_log import Record
-from dtx.patterns.twophase.identity import Xid
+from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import NotLeadingError
-from dtx.patterns.twophase.recovery import Recovery
-from dtx.patterns.twophase.resource import Decision, ResourceError
+from dtx.patterns.twophase.recovery import ENDED_AT_ONCE, Recovery
+from dtx.patterns.twophase.resource import Decision, ResourceError, Settled
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 from .twophase_fakes import FakeLead, FakeLog, FakeResource, Journal
@@ -84,7 +85,6 @@ def test_logged_commit_is_carried_out_at_first_sight_and_then_forgotten(bench: B
     decided(bench, XID, Decision.COMMIT)
     bench.scan()
     assert bench.a.committed == bench.b.committed == {"t1"}
-    bench.scan()
     assert bench.log.forgotten == {XID}
 
 
@@ -183,7 +183,6 @@ def test_commit_that_somebody_rolled_back_is_shown_to_an_operator(bench: Bench) 
     decided(bench, XID, Decision.COMMIT)
     del bench.b.prepared[XID]
     bench.scan()
-    bench.scan()
     assert not bench.log.stuck, "its owner may be committing it in this moment"
     bench.scan()
     assert bench.log.stuck == {XID}
@@ -196,6 +195,72 @@ def test_commit_is_forgotten_without_a_marker_of_who_only_read(bench: Bench) -> 
     bench.scan()
     bench.scan()
     assert bench.log.forgotten == {XID}
+
+
+def many(bench: Bench, count: int) -> list[Xid]:
+    """Leave more transactions prepared, at `a`."""
+    xids = [Xid(group="shop", tx=f"m{n:03d}", attempt="2.0000000a") for n in range(count)]
+    for xid in xids:
+        bench.a.leave_prepared(xid)
+    return xids
+
+
+def test_who_fails_is_left_until_the_next_scan_and_what_failed_there_comes_last(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for xid in many(bench, 99):
+        decided(bench, xid, Decision.COMMIT)
+    decided(bench, XID, Decision.COMMIT)
+    asked: list[BranchId] = []
+    settle = bench.a.settle
+
+    async def settle_and_note(branch: BranchId, decision: Decision) -> Settled:
+        asked.append(branch)
+        return await settle(branch, decision)
+
+    monkeypatch.setattr(bench.a, "settle", settle_and_note)
+    bench.a.errors["settle"] = [ResourceError("no answer")] * 100
+    bench.scan()
+    failed = list(asked)
+    assert len(failed) == ENDED_AT_ONCE, "not a hundred time-outs in one scan"
+    assert bench.b.committed == {"t1"}
+    bench.a.errors.clear()
+    asked.clear()
+    bench.scan()
+    assert len(asked) == 100
+    assert asked[-len(failed) :] == failed
+
+
+def test_abort_records_of_many_are_asked_for_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(bench, 99)
+    asked = 0
+    decide = bench.log.decide
+
+    async def decide_when_all_ask(xid: Xid, decision: Decision, *, epoch: int) -> Record:
+        nonlocal asked
+        asked += 1
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert asked == 100, "so they share forced writes"
+        return await decide(xid, decision, epoch=epoch)
+
+    monkeypatch.setattr(bench.log, "decide", decide_when_all_ask)
+    bench.scan()
+    bench.scan(after_s=3.0)
+    assert not bench.a.prepared
+
+
+def test_log_that_fails_for_one_of_many_ends_nothing_that_it_did_not_decide(bench: Bench) -> None:
+    xids = many(bench, 9)
+    bench.scan()
+    bench.log.failures = 1
+    with pytest.raises(psycopg.OperationalError):
+        bench.scan(after_s=3.0)
+    assert set(bench.a.prepared) == {XID, *xids}
+    bench.scan()
+    assert not bench.a.prepared
 
 
 def test_branches_of_another_group_are_not_ours(bench: Bench) -> None:

@@ -53,9 +53,9 @@ class FakeResource:
         self.journal.append(f"{self.name} is asked, decided alone: {decision}")
         return decision
 
-    async def has_marker(self, tx: str) -> bool:
-        self.check("has_marker")
-        return tx in self.committed
+    async def have_marker(self, txs: Collection[str]) -> set[str]:
+        self.check("have_marker")
+        return self.committed & set(txs)
 
     def leave_prepared(self, xid: Xid) -> None:
         self.prepared[xid] = BranchId(xid=xid, gid=f"{xid}:{self.name}")
