@@ -170,9 +170,14 @@ def test_standby_takes_over_from_a_dead_and_from_a_stopped_leader(
         ("timeout-races-commit", "rolled back by the time-out"),
         ("rolls-back-live-work", "rolled back without a record"),
         ("two-managers", "is written over a decision"),
+        ("no-such-branch-is-done", "answers 'no such branch' to XA COMMIT"),
+        ("rollback-is-yes", "answered ROLLBACK to PREPARE TRANSACTION: taken for a Yes"),
+        ("missing-is-done", "rolled back by hand"),
     ],
 )
-def test_whose_work_it_is_matters(tmp_path: Path, variant: str, says: str) -> None:
+def test_variant_is_convicted_and_its_story_says_why(
+    tmp_path: Path, variant: str, says: str
+) -> None:
     chosen = load_system(find_system("2pc")).variants[variant]
     [fault] = chosen.exposed_by
     tries = [

@@ -17,6 +17,7 @@ from dtx.patterns.twophase.resource import RefusedError
 
 PLACED = "order_effects"
 PAID = "payment_effects"
+RESERVED = "inventory_effects"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ def payments(url: str) -> MariaDbResource[Order]:
 
 def inventory(url: str) -> PostgresResource[AnOrder]:
     """Return the stock. That there is enough is a deferred constraint: it is voted on, at PREPARE."""
-    return PostgresResource("inventory", url, reserve, marker="inventory_effects")
+    return PostgresResource("inventory", url, reserve, marker=RESERVED)
 
 
 async def place(connection: Connection, order: Order) -> None:

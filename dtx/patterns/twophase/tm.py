@@ -45,10 +45,11 @@ def serve_orders(
     manager_type: type[TransactionManager[Order]] = TransactionManager,
     recovery_type: type[Recovery[Order]] = Recovery,
     log_type: type[DecisionLog] = DecisionLog,
+    resources: Resources | None = None,
 ) -> None:
-    """Run the worker, over the databases that the environment names."""
+    """Run the worker, over the databases that the environment names, unless a variant brings its own `resources`."""
     serve_transactions(
-        Resources.from_environment().stages,
+        (resources or Resources.from_environment()).stages,
         lambda manager: routes(
             manager,
             "/orders",

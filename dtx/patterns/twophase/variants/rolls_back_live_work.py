@@ -13,11 +13,12 @@ from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import Xid
 from dtx.patterns.twophase.order import Order
-from dtx.patterns.twophase.recovery import SCAN_EVERY_S, Recovery
+from dtx.patterns.twophase.recovery import Recovery
 from dtx.patterns.twophase.resource import Decision
 from dtx.patterns.twophase.tm import serve_orders
 
-OLD_S = 1.8
+OLD_S = 2.2
+SCAN_EVERY_S = 0.4
 
 LAST_EPOCH = 2**62
 """No epoch is later: every branch is taken for one that may be ended."""

@@ -1,0 +1,27 @@
+"""Broken: recovery takes a committed transaction without prepared branches for committed everywhere.
+
+An operator may have rolled a branch back in doubt (operator.py). Its marker row is missing then; nobody looks.
+"""
+
+from dtx.patterns.twophase.decision_log import Record
+from dtx.patterns.twophase.order import Order
+from dtx.patterns.twophase.recovery import Recovery
+from dtx.patterns.twophase.tm import serve_orders
+
+
+class TrustingRecovery(Recovery[Order]):
+    """Forgets what has no branch left."""
+
+    async def _missing(self, record: Record) -> list[str]:
+        """Miss nobody."""
+        del record
+        return []
+
+
+def main() -> None:
+    """Run the worker."""
+    serve_orders(recovery_type=TrustingRecovery)
+
+
+if __name__ == "__main__":
+    main()
