@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import psycopg
 
+from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import LOOK_EVERY_S, NotLeadingError
