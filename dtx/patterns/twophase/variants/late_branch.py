@@ -3,6 +3,8 @@
 Who decided knows of it, and commits it. Recovery goes by the record: a branch that it does not name is nobody's.
 """
 
+from collections.abc import Sequence
+
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
@@ -27,8 +29,8 @@ class RecoveryByRecord(Recovery[Order]):
     """Ends what the record of a commit names."""
 
     async def _end(
-        self, orphans: list[tuple[ResourceManager[Order], BranchId]], epoch: int
-    ) -> None:
+        self, orphans: Sequence[tuple[ResourceManager[Order], BranchId]], epoch: int
+    ) -> set[BranchId]:
         """Leave the others alone."""
         records = await self.log.read({branch.xid.tx for _, branch in orphans})
         known: list[tuple[ResourceManager[Order], BranchId]] = []
@@ -38,7 +40,7 @@ class RecoveryByRecord(Recovery[Order]):
                 tell(branch.xid.tx, f"{rm.name} is not named in the decision: its branch is left")
             else:
                 known.append((rm, branch))
-        await super()._end(known, epoch)
+        return await super()._end(known, epoch)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ marker row, and what has "ended" is not looked at again, although `XA RECOVER` g
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import replace
 
 import pymysql
@@ -48,9 +49,10 @@ class TrustingPayments(MariaDbResource[Order]):
         """Leave out what is taken for ended."""
         return [branch for branch in await super().in_doubt(group) if branch not in self._ended]
 
-    async def has_marker(self, tx: str) -> bool:
+    async def have_marker(self, txs: Collection[str]) -> set[str]:
         """Take what is ended for done."""
-        return any(branch.xid.tx == tx for branch in self._ended) or await super().has_marker(tx)
+        taken = {branch.xid.tx for branch in self._ended if branch.xid.tx in txs}
+        return await super().have_marker(txs) | taken
 
 
 def main() -> None:
