@@ -52,7 +52,7 @@ $(VENV)/.bench: $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
 	@touch $@
 
-bench: $(VENV)/.bench ## All benchmarks (about five minutes), each beside a limit or a peer, and one table of them
+bench: $(VENV)/.bench ## All benchmarks (about seven minutes), each beside a limit or a peer, and one table of them
 	scripts/prepare-docker $(BIN)/dtx
 	$(BIN)/python bench $(ARGS)
 

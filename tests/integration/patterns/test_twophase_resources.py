@@ -12,6 +12,7 @@ from dtx.patterns.twophase import order
 from dtx.patterns.twophase.decision_log import DecisionLog
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import Lease
+from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
@@ -74,6 +75,17 @@ def test_unprepared_work_of_a_live_session_is_undone_by_a_settled_abort(
             assert not await other.have_marker(["unprepared"])
 
     run(main())
+
+
+def test_connecting_to_mariadb_reads_no_certificate_authorities(
+    vendors: TwoVendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(**_: object) -> None:
+        raise AssertionError("50 ms for each connection")
+
+    monkeypatch.setattr("ssl.create_default_context", read)
+    MariaDbSession(vendors.url("payments-db")).close()
+    assert vendors.mariadb.query("select 1") == [(1,)]
 
 
 @pytest.mark.parametrize("name", ["orders", "payments"])
