@@ -51,7 +51,7 @@ async def body_of(request: Request, kind: type[T]) -> T:
 
 
 def serve(
-    database: Database,
+    database: Database | None,
     routes: Sequence[Route],
     *companions: AbstractAsyncContextManager[object],
     is_ready: Callable[[], bool] = lambda: True,
@@ -59,7 +59,7 @@ def serve(
 ) -> None:
     """Listen on 127.0.0.1:$PORT until SIGTERM, with the companions running beside.
 
-    `/healthz` answers 200 when a request could be served now: the database answers, and it `is_ready`.
+    `/healthz` answers 200 when a request could be served now: the database, if there is one, answers, and it `is_ready`.
     `drops_abandoned`: a request whose sender has gone before it could be begun is told and dropped.
     """
 
@@ -67,13 +67,16 @@ def serve(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
         async with AsyncExitStack() as stack:
-            for companion in (database, *companions):
+            if database is not None:
+                await stack.enter_async_context(database)
+            for companion in companions:
                 await stack.enter_async_context(companion)
             yield
 
     async def healthz(request: Request) -> Response:
         del request
-        await database.fetch("select 1")
+        if database is not None:
+            await database.fetch("select 1")
         ready = is_ready()
         return json_response(200 if ready else 503, {"ready": ready})
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import LiteralString, Self
 
+import psycopg
+
 from dtx.patterns.common.database import Connection, Database
 from dtx.patterns.twophase.group_commit import GroupCommit
 from dtx.patterns.twophase.identity import Xid
@@ -49,11 +51,20 @@ class Asked:
     epoch: int
 
 
+class UnreadableDecisionError(psycopg.DataError):
+    """The row of a transaction says what no manager writes: nobody may guess which decision that was."""
+
+
+Found = Record | UnreadableDecisionError | None
+"""What was found for a question; None if it came too late."""
+
+
 class DecisionLog:
     """The table `decisions`; an async context manager. All methods may raise psycopg.Error: outcome unknown.
 
     Those that decide raise NotLeadingError if nothing is decided and the epoch is over. Then an attempt of that epoch
-    can't be committed any more, by anybody, whatever became of earlier questions.
+    can't be committed any more, by anybody, whatever became of earlier questions. They raise UnreadableDecisionError if
+    the row that is there can't be understood; `read` leaves it out.
     """
 
     def __init__(self, group: str, database: Database) -> None:
@@ -95,7 +106,8 @@ class DecisionLog:
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         """Return what is decided about these transactions; nothing for one that is undecided."""
         async with self._database.connection() as connection:
-            return await self._read(connection, txs)
+            found = await self._read(connection, txs)
+        return {tx: record for tx, record in found.items() if isinstance(record, Record)}
 
     async def unforgotten(self) -> list[Record]:
         """Return what is committed, but maybe not yet by all its participants."""
@@ -118,12 +130,12 @@ class DecisionLog:
             {"tm_group": self._group, "tx": xid.tx, "attempt": xid.attempt},
         )
 
-    async def _write_forced(self, asked: Sequence[Asked]) -> list[Record | None]:
+    async def _write_forced(self, asked: Sequence[Asked]) -> list[Found]:
         async with self._database.connection() as connection:
             inserted = await self._insert(connection, asked)
             return await self._found(connection, asked, inserted)
 
-    async def _write_lazily(self, asked: Sequence[Asked]) -> list[Record | None]:
+    async def _write_lazily(self, asked: Sequence[Asked]) -> list[Found]:
         async with self._database.connection() as connection:
             async with connection.transaction():
                 await connection.execute(_NOT_FORCED)
@@ -163,21 +175,28 @@ class DecisionLog:
 
     async def _found(
         self, connection: Connection, asked: Sequence[Asked], inserted: int
-    ) -> list[Record | None]:
+    ) -> list[Found]:
         """Return the record that counts for each: its own, or one that was there before; None if it was too late."""
         if inserted == len(asked):
             return [each.record for each in asked]
         found = await self._read(connection, {each.record.xid.tx for each in asked})
         return [found.get(each.record.xid.tx) for each in asked]
 
-    async def _read(self, connection: Connection, txs: Collection[str]) -> dict[str, Record]:
+    async def _read(self, connection: Connection, txs: Collection[str]) -> dict[str, Found]:
         cursor = await connection.execute(
             "select tx, attempt, decision, participants from decisions"
             " where tm_group = %(tm_group)s and tx = any(%(txs)s)",
             {"tm_group": self._group, "txs": list(txs)},
         )
-        found = [self._record(*row) for row in await cursor.fetchall()]
-        return {record.xid.tx: record for record in found}
+        found: dict[str, Found] = {}
+        for tx, attempt, decision, participants in await cursor.fetchall():
+            try:
+                found[tx] = self._record(tx, attempt, decision, participants)
+            except ValueError as error:
+                found[tx] = UnreadableDecisionError(
+                    f"the row of {self._group}:{tx} in decisions can't be understood: {error}; an operator must mend it"
+                )
+        return found
 
     def _record(self, tx: str, attempt: str, decision: str, participants: str) -> Record:
         return Record(
@@ -204,7 +223,9 @@ _INSERT: LiteralString = """
 """
 
 
-def _counting(asked: Asked, found: Record | None) -> Record:
+def _counting(asked: Asked, found: Found) -> Record:
+    if isinstance(found, UnreadableDecisionError):
+        raise found
     if found is None:
         raise NotLeadingError(f"epoch {asked.epoch} is over: {asked.record.xid} stays undecided")
     return found

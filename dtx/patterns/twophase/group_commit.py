@@ -5,6 +5,7 @@ of forced writes. One write is under way at a time; nobody waits for company.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -13,6 +14,8 @@ import psycopg
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_logger = logging.getLogger(__name__)
 
 
 class GroupCommit(Generic[T, R]):
@@ -57,7 +60,11 @@ class GroupCommit(Generic[T, R]):
             group, self._waiting = self._waiting, []
             try:
                 results = await self._write([item for item, _ in group])
-            except psycopg.Error as error:
+            except (
+                Exception
+            ) as error:  # also a defect: it is told to these, and the next ones are written
+                if not isinstance(error, psycopg.Error):
+                    _logger.exception("a group was not written, by a defect")
                 for _, future in group:
                     if not future.done():
                         future.set_exception(error)

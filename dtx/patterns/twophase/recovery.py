@@ -25,7 +25,7 @@ import psycopg
 
 from dtx.patterns.common.background import Background
 from dtx.patterns.common.narration import tell
-from dtx.patterns.twophase.decision_log import Record
+from dtx.patterns.twophase.decision_log import Record, UnreadableDecisionError
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import LOOK_EVERY_S, NotLeadingError
 from dtx.patterns.twophase.resource import Decision, ResourceError, ResourceManager, Settled
@@ -148,6 +148,9 @@ class Recovery(Background, Generic[W]):
         )
         decisions = {xid: records[xid.tx].of(xid) for xid in xids if xid.tx in records}
         for xid, record in zip(unknown, found, strict=True):
+            if isinstance(record, UnreadableDecisionError):
+                _logger.error("%s stays in doubt: %s", xid, record)
+                continue
             if isinstance(record, BaseException):
                 raise record
             if record is not None:

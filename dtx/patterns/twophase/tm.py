@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from starlette.routing import Route
+
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.decision_log import DecisionLog
 from dtx.patterns.twophase.face import routes
@@ -41,6 +43,16 @@ class Resources:
         return (self.orders, self.queue, self.payments), (self.inventory,)
 
 
+def order_routes(manager: TransactionManager[Order]) -> list[Route]:
+    """Return what clients see of a manager of orders."""
+    return routes(
+        manager,
+        "/orders",
+        Order,
+        lambda order: f"order of {order.quantity} {order.sku} by {order.customer}",
+    )
+
+
 def serve_orders(
     manager_type: type[TransactionManager[Order]] = TransactionManager,
     recovery_type: type[Recovery[Order]] = Recovery,
@@ -50,12 +62,7 @@ def serve_orders(
     """Run the worker, over the databases that the environment names, unless a variant brings its own `resources`."""
     serve_transactions(
         (resources or Resources.from_environment()).stages,
-        lambda manager: routes(
-            manager,
-            "/orders",
-            Order,
-            lambda order: f"order of {order.quantity} {order.sku} by {order.customer}",
-        ),
+        order_routes,
         manager_type=manager_type,
         recovery_type=recovery_type,
         log_type=log_type,

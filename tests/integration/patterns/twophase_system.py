@@ -8,7 +8,7 @@ from pathlib import Path
 import pymysql
 
 from dtx.config.loader import load_system
-from dtx.config.model import DatabaseKind, Reference
+from dtx.config.model import DatabaseKind, Reference, Selection
 from dtx.targets.local.runtime import LocalRuntime
 from dtx.targets.loopback import free_port, release_port
 from dtx.targets.mariadb.target import MariaDbTarget
@@ -125,12 +125,14 @@ class Manager:
 
 
 @contextmanager
-def running_manager(databases: TwoVendors, folder: Path) -> Iterator[Manager]:
-    """Run the worker as system.toml says, and wait until it is ready."""
-    worker = load_system(FOLDER).workers["tm"]
+def running_manager(
+    databases: TwoVendors, folder: Path, workload: str | None = None
+) -> Iterator[Manager]:
+    """Run the worker as system.toml says, with `folder` for its data, and wait until it is ready."""
+    worker = load_system(FOLDER, Selection(workload=workload)).workers["tm"]
 
     def resolve(reference: Reference) -> str:
-        return databases.url(reference.name)
+        return str(folder) if reference.field == "data" else databases.url(reference.name)
 
     port = free_port()
     env = {key: template.render(resolve) for key, template in worker.env.items()}

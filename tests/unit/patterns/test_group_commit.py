@@ -50,6 +50,21 @@ def test_a_write_that_fails_is_unknown_to_its_group_and_the_next_one_goes_on() -
     assert asyncio.run(run()) == "good"
 
 
+def test_a_defect_in_a_write_is_told_to_its_group_and_the_next_one_goes_on() -> None:
+    async def run() -> str:
+        async def write(items: Sequence[str]) -> Sequence[str]:
+            if "bad" in items:
+                raise ValueError("nobody thought of this")
+            return items
+
+        async with GroupCommit(write) as commits, asyncio.timeout(5):
+            with pytest.raises(ValueError, match="nobody thought"):
+                await commits.submit("bad")
+            return await commits.submit("good")
+
+    assert asyncio.run(run()) == "good"
+
+
 def test_an_id_is_read_as_it_was_written() -> None:
     xid = Xid.new("shop", "t000042", epoch=7)
     assert Xid.parse(str(xid)) == xid
