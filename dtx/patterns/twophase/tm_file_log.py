@@ -13,7 +13,10 @@ from dtx.patterns.twophase.tm import Resources, order_routes
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 
-def serve_orders_by_file(log_type: type[FileLog] = FileLog) -> None:
+def serve_orders_by_file(
+    log_type: type[FileLog] = FileLog,
+    manager_type: type[TransactionManager[Order]] = TransactionManager,
+) -> None:
     """Run the worker: the manager of group $TM_GROUP, which has no other one, with its log at $LOG_FILE."""
     start_narration()
     group = os.environ["TM_GROUP"]
@@ -22,7 +25,7 @@ def serve_orders_by_file(log_type: type[FileLog] = FileLog) -> None:
     except LogFileError as error:
         sys.exit(f"tm does not start: {error}")
     stages = Resources.from_environment().stages
-    manager: TransactionManager[Order] = TransactionManager(group, stages, log, log)
+    manager = manager_type(group, stages, log, log)
     resources = [resource for stage in stages for resource in stage]
     serve(None, order_routes(manager), *resources, log, manager, Recovery(manager, log))
 

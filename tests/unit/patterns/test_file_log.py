@@ -51,7 +51,8 @@ def test_it_is_what_a_manager_and_its_recovery_need(path: Path) -> None:
     log = FileLog.open(path, "shop")
     logging_: Logging = log
     leading: Leading = log
-    assert logging_ is leading
+    assert leading.epoch == 1
+    assert asyncio.run(logging_.read(["t1"])) == {}
     log.close()
 
 

@@ -6,6 +6,7 @@ recovery aborts what is committed at some participants already.
 
 from dtx.patterns.twophase.file_log import FileLog
 from dtx.patterns.twophase.tm_file_log import serve_orders_by_file
+from dtx.patterns.twophase.variants.one_by_one import OneByOneManager
 
 
 class NotSyncedLog(FileLog):
@@ -18,7 +19,7 @@ class NotSyncedLog(FileLog):
 
 def main() -> None:
     """Run the worker."""
-    serve_orders_by_file(NotSyncedLog)
+    serve_orders_by_file(NotSyncedLog, OneByOneManager)
 
 
 if __name__ == "__main__":

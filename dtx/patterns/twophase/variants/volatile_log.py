@@ -6,8 +6,10 @@ Each sync is done, and each start begins with an empty log: recovery aborts what
 from pathlib import Path
 from typing import Self
 
+from dtx.patterns.common.crash_points import crash_point
 from dtx.patterns.twophase.file_log import FileLog
 from dtx.patterns.twophase.tm_file_log import serve_orders_by_file
+from dtx.patterns.twophase.variants.one_by_one import OneByOneManager
 
 
 class VolatileLog(FileLog):
@@ -20,9 +22,17 @@ class VolatileLog(FileLog):
         return super().open(path, group)
 
 
+class MortalManager(OneByOneManager):
+    """Can be made to die between two commits."""
+
+    def pass_between(self, tx: str) -> None:
+        """Die here, if asked to."""
+        crash_point("after-first-commit", tx)
+
+
 def main() -> None:
     """Run the worker."""
-    serve_orders_by_file(VolatileLog)
+    serve_orders_by_file(VolatileLog, MortalManager)
 
 
 if __name__ == "__main__":
