@@ -192,3 +192,34 @@ def test_variant_is_convicted_and_its_story_says_why(
     assert finished.verdict.violated_checkers == tuple(sorted(chosen.breaks))
     told = [line.what for story in finished.verdict.stories.values() for line in story]
     assert any(says in what for what in told)
+
+
+@pytest.mark.parametrize("fault", ["power-loss@tm", "crash-at:after-decision@tm"])
+def test_a_log_in_a_file_keeps_every_promise(tmp_path: Path, fault: str) -> None:
+    tries = [
+        settings_for(
+            system="2pc", workload="order-file-log", fault=fault, seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        trial = run_until_landed(session, tries)
+    assert trial.verdict.status is Status.HOLDS, trial.verdict.reasons
+    assert "leads in epoch 2" in (trial.folder / "logs" / "tm.log").read_text()
+
+
+@pytest.mark.parametrize("variant", ["not-synced", "volatile-log"])
+def test_a_file_that_forgets_is_convicted(tmp_path: Path, variant: str) -> None:
+    chosen = load_system(find_system("2pc")).variants[variant]
+    [fault] = chosen.exposed_by
+    tries = [
+        settings_for(
+            system="2pc", variant=variant, fault=fault, seed=seed, out=tmp_path,
+            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        finished = run_until_convicted(session, tries)
+    assert finished.verdict.violated_checkers == tuple(sorted(chosen.breaks))
