@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from dtx.campaign.cells import CampaignSettings, cell_settings, run_cells
-from dtx.campaign.expand import expand
+from dtx.campaign.expand import expand, seldom_used
 from dtx.core.campaign import (
     CampaignEvent,
     CampaignStarted,
@@ -23,6 +23,8 @@ from dtx.core.exit_codes import ExitCode, worst
 from dtx.core.verdict import Status
 from dtx.experiment.planning import plan_for, resolve_system
 from dtx.targets.provision import RuntimeChoice, RuntimeName
+
+SELDOM = "a link that carries traffic only after a failure; name it beside one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,20 +87,26 @@ def matrix_cells(settings: MatrixSettings) -> tuple[tuple[Cell, ...], tuple[Skip
         wanted = Subject(system=name, workload=workload, variant=settings.variant)
         system = resolve_system(cell_settings(wanted.cell("none", 0), settings.campaign))
         subject = Subject(system=name, workload=system.workload, variant=settings.variant)
+
+        def skip(fault: str, reason: str, subject: Subject = subject) -> None:
+            skipped.append(
+                Skipped(
+                    system=subject.system,
+                    workload=subject.workload,
+                    variant=subject.variant,
+                    fault=fault,
+                    reason=reason,
+                )
+            )
+
         for written in settings.faults:
+            for left_out in seldom_used(written, system):
+                skip(left_out, SELDOM)
             try:
                 of_fault = _cells(settings, subject, expand([written], system))
                 check_faults(of_fault, settings.campaign)
             except UnfitError as error:
-                skipped.append(
-                    Skipped(
-                        system=subject.system,
-                        workload=subject.workload,
-                        variant=subject.variant,
-                        fault=written,
-                        reason=error.message,
-                    )
-                )
+                skip(written, error.message)
             else:
                 cells += of_fault
     return tuple(dict.fromkeys(cells)), tuple(dict.fromkeys(skipped))

@@ -61,6 +61,7 @@ class Worker:
     """A program of the system. `has_http` workers get a port; `ready` is the path that answers 200 when ready.
 
     `durable` are files in its data folder, as glob patterns, of which a loss of power takes what was not synced.
+    `calls_seldom` are nodes that it talks to only after a failure.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Worker:
     ready_within_s: float
     crash_points: tuple[str, ...]
     durable: tuple[str, ...] = ()
+    calls_seldom: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +364,11 @@ class System:
     def inner_links(self) -> tuple[Link, ...]:
         """The links between nodes: neither those of the submitting client nor those of readers."""
         return tuple(link for link in self.links if link.source in self.workers)
+
+    def is_seldom_used(self, link: Link) -> bool:
+        """Whether a link between nodes carries traffic only after a failure."""
+        worker = self.workers.get(link.source)
+        return worker is not None and link.destination in worker.calls_seldom
 
     @property
     def database_kinds(self) -> frozenset[DatabaseKind]:

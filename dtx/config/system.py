@@ -1,13 +1,13 @@
 """From resolved tables to a System: every section is read, names and references are checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dtx.config.client import parse_client
 from dtx.config.contract import parse_contract
 from dtx.config.databases import parse_databases
-from dtx.config.model import CLIENT, Database, Reader, System, Worker
+from dtx.config.model import CLIENT, Database, Link, Reader, System, Worker
 from dtx.config.offers import parse_heading, parse_offers
 from dtx.config.place import Place, shown
 from dtx.config.readers import parse_readers
@@ -54,6 +54,8 @@ def parse_system(
         _check_names(place, databases, workers, readers)
         contract = parse_contract(top.need("contract"), databases)
         offers = parse_offers(top)
+    links = find_links(mentions, databases, workers)
+    _check_seldom(place, workers, links)
     return System(
         name=name,
         folder=folder,
@@ -63,7 +65,7 @@ def parse_system(
         workers=workers,
         client=client,
         contract=contract,
-        links=find_links(mentions, databases, workers),
+        links=links,
         workload=workload,
         variants=offers.variants,
         workloads=offers.workloads,
@@ -71,6 +73,15 @@ def parse_system(
         tables=tables,
         readers=readers,
     )
+
+
+def _check_seldom(place: Place, workers: Mapping[str, Worker], links: Sequence[Link]) -> None:
+    for name, worker in workers.items():
+        called = [link.destination for link in links if link.source == name]
+        for index, seldom in enumerate(worker.calls_seldom):
+            if seldom not in called:
+                at = place.at("workers").at(name).at("calls_seldom").at(index)
+                raise at.no_such(f"{name} has no link to {shown(seldom)}", seldom, called)
 
 
 def _check_names(

@@ -42,8 +42,9 @@ def _worker(name: str, value: Value, mentions: MutableSequence[Mention]) -> Work
             has_http=has_http,
             ready=_ready(table, has_http=has_http),
             ready_within_s=within.seconds() if within else READY_WITHIN_S,
-            crash_points=_crash_points(table.get("crash_points")),
+            crash_points=_different_names(table.get("crash_points")),
             durable=_durable(table.get("durable")),
+            calls_seldom=_different_names(table.get("calls_seldom")),
         )
     own = ("python", "folder", "data")
     plain = (*own, PORT) if has_http else own
@@ -78,14 +79,14 @@ def _ready(table: Table, *, has_http: bool) -> str | None:
     return path
 
 
-def _crash_points(value: Value | None) -> tuple[str, ...]:
-    points: dict[str, None] = {}
+def _different_names(value: Value | None) -> tuple[str, ...]:
+    names: dict[str, None] = {}
     for item in value.array() if value else ():
-        point = item.name()
-        if point in points:
-            raise item.place.error(f"{shown(point)} stands here twice")
-        points[point] = None
-    return tuple(points)
+        name = item.name()
+        if name in names:
+            raise item.place.error(f"{shown(name)} stands here twice")
+        names[name] = None
+    return tuple(names)
 
 
 def _durable(value: Value | None) -> tuple[str, ...]:

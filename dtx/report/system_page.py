@@ -52,6 +52,7 @@ def system_document(system: System, variant: str | None = None) -> dict[str, Any
                 "command": _command(worker),
                 "crash_points": list(worker.crash_points),
                 "durable": list(worker.durable),
+                "calls_seldom": list(worker.calls_seldom),
             }
             for name, worker in system.workers.items()
         },
@@ -105,6 +106,8 @@ def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
             yield Text(f"    crash points: {', '.join(worker.crash_points)}")
         if worker.durable:
             yield Text(f"    durable files: {clean(', '.join(worker.durable))}")
+        if worker.calls_seldom:
+            yield Text(f"    calls only after a failure: {', '.join(worker.calls_seldom)}")
     yield _heading("A transaction")
     request = system.client.request
     fields = ", ".join(system.client.fields)

@@ -52,6 +52,27 @@ def test_reference_holds_without_and_under_faults(workload: str, tmp_path: Path)
             assert all(window.has_landed for window in verdict.coverage)
 
 
+def test_participant_that_asks_in_vain_keeps_its_reservation_until_it_is_told(
+    tmp_path: Path,
+) -> None:
+    fault = (
+        "lose-reply@checkout->payments,at=1s,for=1s+partition@checkout->payments,at=2100ms,for=6s"
+        "+partition@payments->checkout,at=2100ms,for=6s"
+    )
+    tries = [
+        settings_for(
+            system="tcc", fault=fault, seed=seed, out=tmp_path, runtime=RuntimeName.LOCAL,
+            rate=RATE, duration_s=9,
+        )
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    with open_session(tries[0]) as session:
+        finished = run_until_landed(session, tries)
+    assert finished.verdict.status is Status.HOLDS, finished.verdict.reasons
+    said = (finished.folder / "logs" / "payments.log").read_text()
+    assert "reservation expired, the coordinator does not answer: kept" in said
+
+
 def test_cancel_accepted_after_confirm_is_convicted(tmp_path: Path) -> None:
     fault = "crash-at:confirm-after-commit@payments,at=200ms,for=1500ms"
     tries = [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dtx.campaign.cells import CampaignSettings
-from dtx.campaign.matrix import MatrixSettings, matrix_cells
+from dtx.campaign.matrix import SELDOM, MatrixSettings, matrix_cells
 from dtx.core.errors import ConfigError, UsageError
 
 
@@ -32,6 +32,14 @@ def test_a_fault_that_the_system_cannot_suffer_is_skipped_with_the_reason(fault:
     assert {cell.fault for cell in cells} == {"kill"}
     assert skipped.fault == fault
     assert "saga has" in skipped.reason
+
+
+def test_links_that_only_a_failure_puts_to_use_are_skipped_with_the_reason() -> None:
+    cells, skipped = matrix_cells(replace(settings("partition@each"), systems=("tcc",)))
+    assert "partition@checkout->payments" in {cell.fault for cell in cells}
+    assert [(one.fault, one.reason) for one in skipped] == [
+        (f"partition@{name}->checkout", SELDOM) for name in ("orders", "payments", "inventory")
+    ]
 
 
 def test_every_workload_has_cells_of_its_own() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dtx.campaign.cells import CampaignSettings
-from dtx.campaign.expand import expand
+from dtx.campaign.expand import expand, seldom_used
 from dtx.campaign.matrix import matrix_rows
 from dtx.campaign.selftest import (
     Expectation,
@@ -138,6 +138,22 @@ def test_each_is_written_out_for_points_nodes_and_links() -> None:
     assert "partition@orders->payments,for=1s" in links
     assert not any("client" in link for link in links)
     assert expand(["none", "none"], SAGA) == ("none",)
+
+
+def test_each_leaves_out_links_that_only_a_failure_puts_to_use() -> None:
+    tcc = load_system(find_system("tcc"))
+    links = expand(["partition@each,for=1s"], tcc)
+    assert "partition@checkout->payments,for=1s" in links
+    assert "partition@payments->checkout,for=1s" not in links
+    assert seldom_used("partition@each,for=1s", tcc) == (
+        "partition@orders->checkout,for=1s",
+        "partition@payments->checkout,for=1s",
+        "partition@inventory->checkout,for=1s",
+    )
+    assert expand(["partition@payments->checkout"], tcc) == ("partition@payments->checkout",)
+    for other in ("kill@each", "crash-at:each", "partition@payments->checkout", "partition"):
+        assert seldom_used(other, tcc) == ()
+    assert seldom_used("partition@each", SAGA) == ()
 
 
 def test_a_system_without_crash_points_is_tested_under_the_other_faults(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ env = { JDBC = "{databases.payments-db.jdbc}", LISTEN = "127.0.0.1:{PORT}" }
 
 [workers.relay]
 command = ["./relay", "{databases.orders-db.host}"]
+calls_seldom = ["orders-db"]
 
 [client]
 timeout_s = 2.5

@@ -131,6 +131,8 @@ WRONG = {
     "ready is no path": ('ready = "/ready"', 'ready = "ready"', "workers.payments.ready", "begins with /", ""),
     "crash point twice": ('"after-log"', '"before-log"', "workers.orders.crash_points[1]", "twice", ""),
     "crash point name": ('"after-log"', '"after log"', "workers.orders.crash_points[1]", "can't be a name", ""),
+    "seldom called and no link": ('ready = "/ready"', 'ready = "/ready"\ncalls_seldom = ["payments-dc"]', "workers.payments.calls_seldom[0]", "payments has no link to \"payments-dc\"; allowed: payments-db", '"payments-db"'),
+    "seldom called twice": ('ready = "/ready"', 'ready = "/ready"\ncalls_seldom = ["payments-db", "payments-db"]', "workers.payments.calls_seldom[1]", "twice", ""),
     "durable outside": ('ready = "/ready"', 'ready = "/ready"\ndurable = ["../log"]', "workers.payments.durable[0]", "must lie in the worker's data folder", "{data}"),
     "durable absolute": ('ready = "/ready"', 'ready = "/ready"\ndurable = ["/var/log"]', "workers.payments.durable[0]", "must lie in", "{data}"),
     "durable twice": ('ready = "/ready"', 'ready = "/ready"\ndurable = ["a", "a"]', "workers.payments.durable[1]", "twice", ""),

@@ -84,6 +84,8 @@ def test_worker_defaults_depend_on_http(shop: System) -> None:
     assert shop.workers["orders"].crash_points == ("before-log", "after-log")
     assert shop.workers["orders"].durable == ("journal.log", "wal/*.log")
     assert shop.workers["payments"].durable == ()
+    assert shop.workers["relay"].calls_seldom == ("orders-db",)
+    assert [link.name for link in shop.links if shop.is_seldom_used(link)] == ["relay->orders-db"]
     assert shop.workers["orders"].role == "coordinator"
 
 
