@@ -30,7 +30,7 @@ from dtx.config.find import find_system
 from dtx.config.loader import load_system
 from dtx.config.model import Reference, Selection
 from dtx.patterns.common.database import Connection
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
+from dtx.patterns.common.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.order import Order, pay, place, publish, reserve
 from dtx.patterns.twophase.postgres import PostgresWork
 from dtx.targets.environment import Environment

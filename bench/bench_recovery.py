@@ -28,10 +28,10 @@ from dtx.config.find import find_system
 from dtx.config.loader import load_system
 from dtx.config.model import Reference, Selection
 from dtx.patterns.common.database import Database
+from dtx.patterns.common.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.decision_log import DecisionLog
 from dtx.patterns.twophase.identity import Xid
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.resource import Decision
 from dtx.targets.environment import Environment

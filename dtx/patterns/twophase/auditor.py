@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dtx.patterns.common.database import Database
+from dtx.patterns.common.mariadb_sessions import MariaDbSessions
 from dtx.patterns.common.service import json_response, serve
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSessions
 
 # One statement, so one snapshot: what is in the balances is in the list, and nothing else.
 _AT_A = """

@@ -13,14 +13,14 @@ from typing import Generic, Self, TypeVar
 import pymysql
 from pymysql.constants import ER
 
-from dtx.patterns.twophase.identity import BranchId, Xid
-from dtx.patterns.twophase.mariadb_sessions import (
+from dtx.patterns.common.mariadb_sessions import (
     ANSWER_WITHIN_S,
     LOCK_WITHIN_S,
     MariaDbSession,
     MariaDbSessions,
     lock_of,
 )
+from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled, Vote
 
 W = TypeVar("W")

@@ -10,9 +10,9 @@ from typing import Literal
 import msgspec
 
 from dtx.patterns.common.database import Connection
+from dtx.patterns.common.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.mariadb import MariaDbResource
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import RefusedError, ResourceManager

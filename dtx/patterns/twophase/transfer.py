@@ -11,9 +11,9 @@ import time
 import msgspec
 
 from dtx.patterns.common.database import Connection
+from dtx.patterns.common.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.identity import is_transaction_name
 from dtx.patterns.twophase.mariadb import MariaDbResource
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import RefusedError
 

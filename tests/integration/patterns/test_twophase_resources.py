@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from dtx.patterns.common.database import Connection, Database
+from dtx.patterns.common.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.decision_log import DecisionLog
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import Lease
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled

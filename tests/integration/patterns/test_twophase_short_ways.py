@@ -7,10 +7,10 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from dtx.patterns.common.database import Connection
+from dtx.patterns.common.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase import order, shop
 from dtx.patterns.twophase.identity import Xid
 from dtx.patterns.twophase.mariadb import MariaDbResource
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import Branch, Decision, RefusedError, ResourceError, Vote
 from dtx.patterns.twophase.shop import Request

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import pymysql
 
+from dtx.patterns.common.mariadb_sessions import MariaDbSession
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.identity import BranchId
 from dtx.patterns.twophase.mariadb import XAER_NOTA, MariaDbResource
-from dtx.patterns.twophase.mariadb_sessions import MariaDbSession
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.resource import Decision, Settled
 from dtx.patterns.twophase.tm import Resources, serve_orders
