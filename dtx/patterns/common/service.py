@@ -6,10 +6,12 @@ What nobody waits for any more is not begun (presence.py).
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, LiteralString, Protocol, TypeVar
 
 import msgspec
 import psycopg
+import pymysql
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,7 +21,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dtx.patterns.common.barrier import Answer
-from dtx.patterns.common.database import Database
 from dtx.patterns.common.narration import start_narration, tell
 from dtx.patterns.common.presence import PresenceProtocol, is_abandoned
 
@@ -50,8 +51,26 @@ async def body_of(request: Request, kind: type[T]) -> T:
     return msgspec.json.decode(await request.body(), type=kind)
 
 
+class Answering(Protocol):
+    """A worker's own database, as far as serving goes; an async context manager."""
+
+    async def __aenter__(self) -> object:
+        """Begin to connect."""
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End."""
+
+    async def fetch(self, query: LiteralString) -> object:
+        """Run a query; an error if it does not answer."""
+
+
 def serve(
-    database: Database | None,
+    database: Answering | None,
     routes: Sequence[Route],
     *companions: AbstractAsyncContextManager[object],
     is_ready: Callable[[], bool] = lambda: True,
@@ -86,6 +105,7 @@ def serve(
         lifespan=lifespan,
         exception_handlers={
             psycopg.Error: _outcome_unknown,
+            pymysql.MySQLError: _outcome_unknown,
             msgspec.MsgspecError: _not_understood,
             ClientDisconnect: _gone,
         },

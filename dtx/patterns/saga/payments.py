@@ -1,6 +1,7 @@
 """The payments worker: takes money from customers' accounts (`debit`) and gives it back (`refund`)."""
 
 import os
+from typing import Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -27,6 +28,16 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     """Give back what was taken for `tx`, if it was; else see to it that it never is."""
 
     tx: str
+
+
+class Paying(Protocol):
+    """The participant, whatever its database. Where the outcome is unknown it raises an error of that one's."""
+
+    async def debit(self, order: Debit) -> Answer:
+        """Take the money: DONE, REFUSED when there is not enough, BARRED after a refund."""
+
+    async def refund(self, order: Refund) -> Answer:
+        """Give the money back: UNDONE, or EMPTY when nothing was taken."""
 
 
 class Payments:
@@ -102,7 +113,7 @@ _GIVE_BACK = """
 """
 
 
-def routes(payments: Payments) -> list[Route]:
+def routes(payments: Paying) -> list[Route]:
     """Return the HTTP face of the participant."""
 
     async def debit(request: Request) -> Response:
