@@ -199,9 +199,10 @@ class PostgresBranch(Generic[W]):
         except errors.IntegrityError as error:
             raise RefusedError(f"{self._resource.name}: {error.diag.message_primary}") from error
         except psycopg.Error as error:
-            raise ResourceError(
-                f"{self._resource.name}: outcome unknown: {error}".strip()
-            ) from error
+            # What the server says is a No; what it does not say any more is unknown.
+            what = "outcome unknown" if error.sqlstate is None else "no"
+            words = " ".join(str(error).split())
+            raise ResourceError(f"{self._resource.name}: {what}: {words}") from error
         # In a transaction that has failed, these raise nothing: they roll back, and only their tag says so.
         if cursor.statusmessage != tag:
             raise ResourceError(f"{self._resource.name}: answered {cursor.statusmessage}")

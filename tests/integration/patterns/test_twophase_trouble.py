@@ -1,0 +1,219 @@
+"""Servers that are not as two-phase commit needs them: a clear No, or a state that an operator sees."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from .saga_system import until
+from .twophase_system import EVERYWHERE, MARIADB, Manager, TwoVendors, running_manager, two_vendors
+
+pytestmark = [pytest.mark.local, pytest.mark.mariadb]
+
+RECOVERED_WITHIN_S = 20
+SLOTS = 100
+_numbers = count(1)
+RECREATED = "orders-db"
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[TwoVendors]:
+    with two_vendors() as vendors:
+        yield vendors
+
+
+@pytest.fixture(scope="module")
+def manager(vendors: TwoVendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    with running_manager(vendors, tmp_path_factory.mktemp("tm")) as manager:
+        yield manager
+
+
+def do(vendors: TwoVendors, *statements: str, to: str = "postgres") -> None:
+    """Do what an operator does, as the owner of everything."""
+    with psycopg.connect(vendors.postgres.url(to), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def set_slots(vendors: TwoVendors, slots: int) -> None:
+    """Restart PostgreSQL with room for so many prepared transactions."""
+    do(vendors, f"alter system set max_prepared_transactions = {slots}")
+    vendors.postgres.server.shut_down(10)
+    vendors.postgres.server.start()
+    until(vendors.postgres.answers, 20, vendors.postgres.server.last_output())
+
+
+def serves(manager: Manager) -> bool:
+    """Whether an order is confirmed; each has a name of its own."""
+    return manager.place(f"serves-{next(_numbers)}")[0] == 201
+
+
+def is_voted_on(manager: Manager) -> bool:
+    """Whether an order comes as far as its votes, which are No."""
+    tx = f"votes-{next(_numbers)}"
+    manager.place(tx)
+    return any("prepared transactions are disabled" in line for line in manager.worker.story(tx))
+
+
+def refused_for(manager: Manager, vendors: TwoVendors, tx: str, why: str) -> None:
+    status, answer = manager.place(tx)
+    assert (status, answer["status"]) == (409, "REJECTED"), manager.worker.story(tx)
+    assert any(why in line for line in manager.worker.story(tx)), manager.worker.story(tx)
+    until(lambda: not vendors.prepared(tx), RECOVERED_WITHIN_S, f"nothing of {tx} is prepared")
+    assert not vendors.effects(tx)
+
+
+def test_server_that_may_not_prepare_votes_no_and_says_what_to_set(
+    manager: Manager, vendors: TwoVendors
+) -> None:
+    set_slots(vendors, 0)
+    try:
+        until(
+            lambda: is_voted_on(manager),
+            RECOVERED_WITHIN_S,
+            "the manager has its connections again",
+        )
+        refused_for(manager, vendors, "no-slots", 'Set "max_prepared_transactions" to a nonzero')
+    finally:
+        set_slots(vendors, SLOTS)
+    until(lambda: serves(manager), RECOVERED_WITHIN_S, "orders are confirmed again")
+
+
+@pytest.mark.parametrize("free", [0, 1, 2])
+def test_server_without_a_free_slot_votes_no_and_nobody_waits_for_one(
+    manager: Manager, vendors: TwoVendors, free: int
+) -> None:
+    gids = [f"batch-{free}-{number}" for number in range(SLOTS - free)]
+    with psycopg.connect(vendors.postgres.url("postgres"), autocommit=True) as connection:
+        for gid in gids:
+            connection.execute(b"begin; select pg_current_xact_id()")
+            connection.execute(f"prepare transaction '{gid}'".encode())
+    try:
+        why = "maximum number of prepared transactions reached"
+        refused_for(manager, vendors, f"full-{free}", why)
+    finally:
+        do(vendors, *(f"rollback prepared '{gid}'" for gid in gids))
+    assert serves(manager)
+    assert manager.status(f"full-{free}")[1]["status"] == "REJECTED"
+
+
+def test_strangers_branches_are_left_alone_and_keep_no_other_from_its_end(
+    manager: Manager, vendors: TwoVendors
+) -> None:
+    other_group = "bank:theirs:1.0000000a"
+    in_postgres = ["stranger", "shop", "shop:x", f"{other_group}:orders", "a:b:c:d:e"]
+    for gid in in_postgres:
+        do(
+            vendors,
+            f"begin; insert into address_changes values ('{gid}', 'ann', 'here');"
+            f" prepare transaction '{gid}'",
+            to="orders-db",
+        )
+    in_mariadb = ["X'ff00fe',X'80',7", "'stranger'", "'shop:x','payments',1"]
+    in_mariadb.append(f"X'{other_group.encode().hex()}',X'{b'payments.0a'.hex()}'")
+    for number, gid in enumerate(in_mariadb):
+        with vendors.as_worker() as session, session.cursor() as cursor:
+            cursor.execute(f"xa start {gid}")
+            cursor.execute(
+                f"insert into payments (tx, customer, amount) values ('s{number}', 'ann', 1)"
+            )
+            cursor.execute(f"xa end {gid}")
+            cursor.execute(f"xa prepare {gid}")
+    try:
+        manager.crash_at("after-decision", "ours")
+        manager.restart()
+        until(
+            lambda: vendors.decision("ours") == ("commit", True), RECOVERED_WITHIN_S, "it is ended"
+        )
+        assert vendors.effects("ours") == EVERYWHERE
+        manager.crash_at("after-prepare-all", "undecided")
+        manager.restart()
+        until(lambda: not vendors.prepared("undecided"), RECOVERED_WITHIN_S, "it is rolled back")
+        rows = vendors.postgres.rows("orders-db", "select gid from pg_prepared_xacts")
+        assert {gid for (gid,) in rows} == set(in_postgres)
+        with vendors.as_worker() as session, session.cursor() as cursor:
+            cursor.execute("xa recover")
+            assert len(cursor.fetchall()) == len(in_mariadb)
+    finally:
+        do(vendors, *(f"rollback prepared '{gid}'" for gid in in_postgres), to="orders-db")
+        with vendors.as_worker() as session, session.cursor() as cursor:
+            for gid in in_mariadb:
+                cursor.execute(f"xa rollback {gid}")
+
+
+def test_decided_commit_of_a_replaced_database_is_shown_until_an_operator_has_mended_it(
+    manager: Manager, vendors: TwoVendors
+) -> None:
+    manager.crash_at("after-decision", "lost")
+    rows = vendors.postgres.rows(
+        "postgres", f"select gid from pg_prepared_xacts where database = '{RECREATED}'"
+    )
+    do(vendors, *(f"rollback prepared '{gid}'" for (gid,) in rows), to=RECREATED)
+    schema = vendors.postgres.system.databases[RECREATED].schema
+    assert schema is not None
+    do(vendors, f'drop database "{RECREATED}" with (force)', f'create database "{RECREATED}"')
+    do(vendors, schema.read_text(), to=RECREATED)
+    manager.restart()
+
+    def stuck() -> bool:
+        [[since]] = vendors.postgres.rows(
+            "log-db", "select stuck_since from decisions where tx = 'lost'"
+        )
+        return since is not None
+
+    until(stuck, RECOVERED_WITHIN_S, "an operator is shown it")
+    assert vendors.effects("lost") == EVERYWHERE - {RECREATED}
+    assert vendors.decision("lost") == ("commit", False)
+    assert manager.status("lost")[1]["status"] == "CONFIRMED"
+    why = "committed, but ended by somebody else at orders"
+    assert any(why in line for line in manager.worker.story("lost"))
+    assert serves(manager), "the others go on"
+
+    do(
+        vendors,
+        "begin; insert into orders (tx, customer, sku, quantity, price) values ('lost', 'ann', 'apple', 2, 150);"
+        " insert into order_effects (tx, step, effect, amount) values ('lost', 'place', 'applied', 1); commit",
+        to=RECREATED,
+    )
+    until(lambda: vendors.decision("lost") == ("commit", True), RECOVERED_WITHIN_S, "forgotten")
+    assert not stuck()
+
+
+def test_mariadb_that_was_replaced_is_shown_too(manager: Manager, vendors: TwoVendors) -> None:
+    manager.crash_at("after-decision", "wiped")
+    with vendors.as_worker() as session, session.cursor() as cursor:
+        cursor.execute("xa recover format='SQL'")
+        for *_, gid in cursor.fetchall():
+            cursor.execute(f"xa rollback {gid}")
+    manager.restart()
+    until(
+        lambda: (
+            vendors.postgres.rows(
+                "log-db",
+                "select 1 from decisions where tx = 'wiped' and stuck_since is not null",
+            )
+            != []
+        ),
+        RECOVERED_WITHIN_S,
+        "an operator is shown it",
+    )
+    assert vendors.effects("wiped") == EVERYWHERE - {MARIADB}
+    assert vendors.decision("wiped") == ("commit", False)
+
+
+@pytest.mark.parametrize("runtime", ["local", "auto"])
+def test_machine_without_mariadb_is_told_what_to_install(tmp_path: Path, runtime: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dtx", "run", "2pc", "--runtime", runtime],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | {"DTX_MARIADB_BIN": "/nowhere", "DOCKER_HOST": "tcp://127.0.0.1:1"},
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert "no mariadbd and mariadb-install-db in /nowhere" in done.stderr
+    assert "apt-get install --no-install-recommends mariadb-server" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
