@@ -116,6 +116,8 @@ def test_strangers_branches_are_left_alone_and_keep_no_other_from_its_end(
         )
     in_mariadb = ["X'ff00fe',X'80',7", "'stranger'", "'shop:x','payments',1"]
     in_mariadb.append(f"X'{other_group.encode().hex()}',X'{b'payments.0a'.hex()}'")
+    # Named as ours are, in another format: another product's.
+    in_mariadb.append(f"X'{b'shop:alike:1.0000000a'.hex()}',X'{b'payments.0a'.hex()}',7")
     for number, gid in enumerate(in_mariadb):
         with vendors.as_worker() as session, session.cursor() as cursor:
             cursor.execute(f"xa start {gid}")
