@@ -172,7 +172,6 @@ def test_standby_takes_over_from_a_dead_and_from_a_stopped_leader(
         ("two-managers", "is written over a decision"),
         ("no-such-branch-is-done", "answers 'no such branch' to XA COMMIT"),
         ("rollback-is-yes", "answered ROLLBACK to PREPARE TRANSACTION: taken for a Yes"),
-        ("missing-is-done", "rolled back by hand"),
     ],
 )
 def test_variant_is_convicted_and_its_story_says_why(
