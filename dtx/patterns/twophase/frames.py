@@ -58,7 +58,8 @@ def read_frames(content: bytes) -> Frames:
     """
     frames: list[Frame] = []
     offset = 0
-    while offset < len(content):
+    written = len(content.rstrip(b"\0"))
+    while offset < written:
         payload = _payload(content, offset)
         if payload is None:
             break
@@ -75,7 +76,7 @@ def _header(payload: bytes) -> bytes:
 def _payload(content: bytes, offset: int) -> bytes | None:
     """Return the payload of the frame at `offset`; None if it is torn."""
     rest = len(content) - offset
-    if rest < _HEADER.size or content.count(0, offset) == rest:
+    if rest < _HEADER.size:
         return None
     length, length_checksum, checksum = _HEADER.unpack_from(content, offset)
     if length_checksum != zlib.crc32(_LENGTH.pack(length)):
