@@ -62,13 +62,6 @@ class MariaDbDatabase:
 
     async def _with_session(self, call: Callable[[MariaDbSession], T]) -> T:
         try:
-            session = await self._sessions.take()
+            return await self._sessions.use(call)
         except TimeoutError as error:
             raise pymysql.OperationalError("too many wait for a session") from error
-        try:
-            result = await self._sessions.run(lambda: call(session))
-        except BaseException:
-            self._sessions.drop(session)
-            raise
-        self._sessions.keep(session)
-        return result

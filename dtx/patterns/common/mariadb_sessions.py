@@ -139,6 +139,21 @@ class MariaDbSessions:
         self._idle.clear()
         self._room.release()
 
+    async def use(self, call: Callable[[MariaDbSession], T]) -> T:
+        """Return what `call`, which blocks, does with a session; after an error that one is not used again.
+
+        Raises:
+            pymysql.MySQLError, TimeoutError: as `take`; and whatever `call` raises.
+        """
+        session = await self.take()
+        try:
+            result = await self.run(lambda: call(session))
+        except BaseException:
+            self.drop(session)
+            raise
+        self.keep(session)
+        return result
+
     async def run(self, call: Callable[[], T]) -> T:
         """Run what blocks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -51,13 +51,7 @@ def routes(bank_a: Database, bank_b: MariaDbSessions) -> list[Route]:
 
 
 async def _read(bank_b: MariaDbSessions) -> tuple[int, list[str]]:
-    session = await bank_b.take()
-    try:
-        [(total, transactions)] = await bank_b.run(lambda: session.fetch(_AT_B))
-    except BaseException:
-        bank_b.drop(session)
-        raise
-    bank_b.keep(session)
+    [(total, transactions)] = await bank_b.use(lambda session: session.fetch(_AT_B))
     return int(total), msgspec.json.decode(transactions, type=list[str])
 
 

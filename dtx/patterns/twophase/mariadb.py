@@ -89,7 +89,10 @@ class MariaDbResource(Generic[W]):
         self, xid: Xid, work: W, *, alone: bool = False
     ) -> "MariaDbBranch[W] | MariaDbReading":
         """Begin a branch and do its work."""
-        session = await self._taken(self._working)
+        try:
+            session = await self._working.take()
+        except (pymysql.MySQLError, TimeoutError) as error:
+            raise ResourceError(self._words(error)) from error
         gid = _sql_name(str(xid), f"{self.name}.{session.name}")
 
         def do() -> None:
@@ -138,7 +141,10 @@ class MariaDbResource(Generic[W]):
 
     async def settle(self, branch: BranchId, decision: Decision) -> Settled:
         """End a prepared branch, after the session that it may still be attached to."""
-        return await self._settle_with(lambda session: self._settle(session, branch, decision))
+        settled = await self._settle_with(lambda session: self._settle(session, branch, decision))
+        if settled is None:
+            raise ResourceError(f"{self.name}: {branch.xid} is still attached to its session")
+        return settled
 
     async def decided_alone(self, tx: str) -> Decision:
         """Bar what has not committed, unless it has; what is just being committed is waited for."""
@@ -154,14 +160,17 @@ class MariaDbResource(Generic[W]):
         """Return those whose work is committed here."""
         return await self._settle_with(lambda session: self._with_marker(session, txs))
 
-    def _settle(self, session: MariaDbSession, branch: BranchId, decision: Decision) -> Settled:
+    def _settle(
+        self, session: MariaDbSession, branch: BranchId, decision: Decision
+    ) -> Settled | None:
+        """Return what was found; None if it can't be ended from here yet."""
         if _has_ended(session, branch, decision):
             return Settled.DONE
         _end_owner(session, branch)
         if _has_ended(session, branch, decision):
             return Settled.DONE
         if any(str(gid) == branch.gid for *_, gid in session.fetch("xa recover format='SQL'")):
-            raise ResourceError(f"{self.name}: {branch.xid} is still attached to its session")
+            return None
         is_done = decision is Decision.ABORT or bool(self._with_marker(session, [branch.xid.tx]))
         return Settled.DONE if is_done else Settled.MISSING
 
@@ -172,21 +181,8 @@ class MariaDbResource(Generic[W]):
         return {tx for (tx,) in session.fetch(query, {"txs": list(txs)})}
 
     async def _settle_with(self, call: Callable[[MariaDbSession], T]) -> T:
-        session = await self._taken(self._settling)
         try:
-            result = await self._settling.run(lambda: call(session))
-        except pymysql.MySQLError as error:
-            self._settling.drop(session)
-            raise ResourceError(self._words(error)) from error
-        except ResourceError:
-            self._settling.keep(session)
-            raise
-        self._settling.keep(session)
-        return result
-
-    async def _taken(self, sessions: MariaDbSessions) -> MariaDbSession:
-        try:
-            return await sessions.take()
+            return await self._settling.use(call)
         except (pymysql.MySQLError, TimeoutError) as error:
             raise ResourceError(self._words(error)) from error
 
