@@ -1,4 +1,4 @@
-"""One PostgreSQL for all tests of a module; the reference system stays up between them."""
+"""One PostgreSQL, or servers of two vendors, for all tests of a module; the reference systems stay up between them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,12 @@ from tests.integration.patterns.saga_system import (
     Saga,
     running_databases,
     running_saga,
+)
+from tests.integration.patterns.twophase_system import (
+    Manager,
+    TwoVendors,
+    running_manager,
+    two_vendors,
 )
 
 
@@ -24,3 +30,16 @@ def saga(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder: Path = tmp_path_factory.mktemp("saga")
     with running_saga(databases, folder) as saga:
         yield saga
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[TwoVendors]:
+    with two_vendors() as vendors:
+        yield vendors
+
+
+@pytest.fixture(scope="module")
+def manager(vendors: TwoVendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    with running_manager(vendors, tmp_path_factory.mktemp("tm")) as manager:
+        yield manager
+    assert not manager.worker.is_alive()

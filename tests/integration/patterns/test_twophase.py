@@ -1,33 +1,13 @@
 """Two-phase commit on PostgreSQL and MariaDB: what the catalogues show between the phases, and how each death ends."""
 
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from .saga_system import until
-from .twophase_system import EVERYWHERE, Manager, TwoVendors, running_manager, two_vendors
+from .twophase_system import EVERYWHERE, Manager, TwoVendors, ends
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
-
-RECOVERED_WITHIN_S = 20
-
-
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[TwoVendors]:
-    with two_vendors() as vendors:
-        yield vendors
-
-
-@pytest.fixture(scope="module")
-def manager(vendors: TwoVendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
-    with running_manager(vendors, tmp_path_factory.mktemp("tm")) as manager:
-        yield manager
-    assert not manager.worker.is_alive()
-
-
-def ends(vendors: TwoVendors, tx: str) -> None:
-    until(lambda: not vendors.prepared(tx), RECOVERED_WITHIN_S, f"nothing of {tx} is in doubt")
 
 
 def test_order_is_at_every_participant_once_it_is_answered(

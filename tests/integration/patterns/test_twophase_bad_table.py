@@ -3,65 +3,37 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-import psycopg
 import pytest
 
 from .saga_system import until
-from .twophase_system import EVERYWHERE, Manager, TwoVendors, running_manager, two_vendors
+from .twophase_system import EVERYWHERE, Manager, TwoVendors, ends
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
-
-RECOVERED_WITHIN_S = 20
-
-
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[TwoVendors]:
-    with two_vendors() as vendors:
-        yield vendors
-
-
-@pytest.fixture(scope="module")
-def manager(vendors: TwoVendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
-    with running_manager(vendors, tmp_path_factory.mktemp("tm")) as manager:
-        yield manager
-
-
-def do(vendors: TwoVendors, *statements: str, to: str = "log-db") -> None:
-    """Do in the log's database what an operator does."""
-    with psycopg.connect(vendors.url(to), autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
 
 
 @contextmanager
 def missing(vendors: TwoVendors) -> Iterator[str]:
-    do(vendors, "alter table decisions rename to elsewhere")
+    vendors.do("alter table decisions rename to elsewhere", to="log-db")
     try:
         yield 'relation "decisions" does not exist'
     finally:
-        do(vendors, "alter table elsewhere rename to decisions")
+        vendors.do("alter table elsewhere rename to decisions", to="log-db")
 
 
 @contextmanager
 def not_permitted(vendors: TwoVendors) -> Iterator[str]:
     """Let the manager's sessions be somebody who may use leases, and nothing else."""
-    do(vendors, "create role limited", "grant select, insert, update on leases to limited")
-    new_sessions = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'log-db'"
-    elsewhere = "postgres"
-    do(
-        vendors,
-        'alter role dtx in database "log-db" set role = limited',
-        new_sessions,
-        to=elsewhere,
+    vendors.do(
+        "create role limited",
+        "grant select, insert, update on leases to limited",
+        to="log-db",
     )
+    new_sessions = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'log-db'"
+    vendors.do('alter role dtx in database "log-db" set role = limited', new_sessions)
     try:
         yield "permission denied for table decisions"
     finally:
-        do(vendors, 'alter role dtx in database "log-db" reset role', new_sessions, to=elsewhere)
-
-
-def ends(vendors: TwoVendors, tx: str) -> None:
-    until(lambda: not vendors.prepared(tx), RECOVERED_WITHIN_S, f"nothing of {tx} is in doubt")
+        vendors.do('alter role dtx in database "log-db" reset role', new_sessions)
 
 
 def says(manager: Manager, text: str) -> Callable[[], bool]:
@@ -95,11 +67,11 @@ def test_row_of_an_unknown_decision_leaves_that_one_in_doubt_and_no_other(
     manager: Manager, vendors: TwoVendors
 ) -> None:
     manager.crash_at("after-decision", "u1")
-    do(
-        vendors,
+    vendors.do(
         "alter table decisions drop constraint decisions_decision_check",
         "alter table decisions drop constraint decisions_check",
         "update decisions set decision = 'maybe' where tx = 'u1'",
+        to="log-db",
     )
     manager.restart()
     manager.worker.arm("after-decision", tx="u2")
@@ -113,7 +85,7 @@ def test_row_of_an_unknown_decision_leaves_that_one_in_doubt_and_no_other(
     assert not vendors.effects("u1")
     assert manager.status("u1")[0] == 503
     assert manager.place("u3", customer="ben", sku="figs")[0] == 201, "others are decided"
-    do(vendors, "update decisions set decision = 'commit' where tx = 'u1'")
+    vendors.do("update decisions set decision = 'commit' where tx = 'u1'", to="log-db")
     ends(vendors, "u1")
     assert vendors.effects("u1") == EVERYWHERE
     assert manager.status("u1")[1]["status"] == "CONFIRMED"

@@ -12,17 +12,9 @@ from dtx.patterns.twophase.file_entries import read_decisions
 from dtx.patterns.twophase.file_log import EXIT_LOG_FAILED
 
 from .saga_system import until
-from .twophase_system import EVERYWHERE, Manager, TwoVendors, running_manager, two_vendors
+from .twophase_system import EVERYWHERE, Manager, TwoVendors, ends, running_manager
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
-
-RECOVERED_WITHIN_S = 20
-
-
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[TwoVendors]:
-    with two_vendors() as vendors:
-        yield vendors
 
 
 @pytest.fixture
@@ -40,10 +32,6 @@ def decision(log: Path, tx: str) -> tuple[str, bool] | None:
     """Return what the file says of `tx`, and whether it is forgotten; None if nothing."""
     found = read_decisions(log.read_bytes())[0].decided.get(tx)
     return (found.decision.value, found.is_forgotten) if found else None
-
-
-def ends(vendors: TwoVendors, tx: str) -> None:
-    until(lambda: not vendors.prepared(tx), RECOVERED_WITHIN_S, f"nothing of {tx} is in doubt")
 
 
 def test_orders_end_as_the_file_says(manager: Manager, vendors: TwoVendors, log: Path) -> None:

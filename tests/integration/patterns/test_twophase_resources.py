@@ -1,7 +1,7 @@
 """The resource managers and the decision log on real servers: votes, tags, attached branches, compare-and-set."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import psycopg
@@ -17,17 +17,11 @@ from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
 
-from .twophase_system import TwoVendors, two_vendors
+from .twophase_system import TwoVendors
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
 
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[TwoVendors]:
-    with two_vendors() as vendors:
-        yield vendors
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -11,38 +10,18 @@ import psycopg
 import pytest
 
 from .saga_system import until
-from .twophase_system import EVERYWHERE, MARIADB, Manager, TwoVendors, running_manager, two_vendors
+from .twophase_system import EVERYWHERE, MARIADB, RECOVERED_WITHIN_S, Manager, TwoVendors, ends
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
 
-RECOVERED_WITHIN_S = 20
 SLOTS = 100
 _numbers = count(1)
 RECREATED = "orders-db"
 
 
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[TwoVendors]:
-    with two_vendors() as vendors:
-        yield vendors
-
-
-@pytest.fixture(scope="module")
-def manager(vendors: TwoVendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
-    with running_manager(vendors, tmp_path_factory.mktemp("tm")) as manager:
-        yield manager
-
-
-def do(vendors: TwoVendors, *statements: str, to: str = "postgres") -> None:
-    """Do what an operator does, as the owner of everything."""
-    with psycopg.connect(vendors.postgres.url(to), autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
-
-
 def set_slots(vendors: TwoVendors, slots: int) -> None:
     """Restart PostgreSQL with room for so many prepared transactions."""
-    do(vendors, f"alter system set max_prepared_transactions = {slots}")
+    vendors.do(f"alter system set max_prepared_transactions = {slots}")
     vendors.postgres.server.shut_down(10)
     vendors.postgres.server.start()
     until(vendors.postgres.answers, 20, vendors.postgres.server.last_output())
@@ -64,7 +43,7 @@ def refused_for(manager: Manager, vendors: TwoVendors, tx: str, why: str) -> Non
     status, answer = manager.place(tx)
     assert (status, answer["status"]) == (409, "REJECTED"), manager.worker.story(tx)
     assert any(why in line for line in manager.worker.story(tx)), manager.worker.story(tx)
-    until(lambda: not vendors.prepared(tx), RECOVERED_WITHIN_S, f"nothing of {tx} is prepared")
+    ends(vendors, tx)
     assert not vendors.effects(tx)
 
 
@@ -97,7 +76,7 @@ def test_server_without_a_free_slot_votes_no_and_nobody_waits_for_one(
         why = "maximum number of prepared transactions reached"
         refused_for(manager, vendors, f"full-{free}", why)
     finally:
-        do(vendors, *(f"rollback prepared '{gid}'" for gid in gids))
+        vendors.do(*(f"rollback prepared '{gid}'" for gid in gids))
     assert serves(manager)
     assert manager.status(f"full-{free}")[1]["status"] == "REJECTED"
 
@@ -108,8 +87,7 @@ def test_strangers_branches_are_left_alone_and_keep_no_other_from_its_end(
     other_group = "bank:theirs:1.0000000a"
     in_postgres = ["stranger", "shop", "shop:x", f"{other_group}:orders", "a:b:c:d:e"]
     for gid in in_postgres:
-        do(
-            vendors,
+        vendors.do(
             f"begin; insert into address_changes values ('{gid}', 'ann', 'here');"
             f" prepare transaction '{gid}'",
             to="orders-db",
@@ -135,14 +113,14 @@ def test_strangers_branches_are_left_alone_and_keep_no_other_from_its_end(
         assert vendors.effects("ours") == EVERYWHERE
         manager.crash_at("after-prepare-all", "undecided")
         manager.restart()
-        until(lambda: not vendors.prepared("undecided"), RECOVERED_WITHIN_S, "it is rolled back")
+        ends(vendors, "undecided")
         rows = vendors.postgres.rows("orders-db", "select gid from pg_prepared_xacts")
         assert {gid for (gid,) in rows} == set(in_postgres)
         with vendors.as_worker() as session, session.cursor() as cursor:
             cursor.execute("xa recover")
             assert len(cursor.fetchall()) == len(in_mariadb)
     finally:
-        do(vendors, *(f"rollback prepared '{gid}'" for gid in in_postgres), to="orders-db")
+        vendors.do(*(f"rollback prepared '{gid}'" for gid in in_postgres), to="orders-db")
         with vendors.as_worker() as session, session.cursor() as cursor:
             for gid in in_mariadb:
                 cursor.execute(f"xa rollback {gid}")
@@ -155,11 +133,11 @@ def test_decided_commit_of_a_replaced_database_is_shown_until_an_operator_has_me
     rows = vendors.postgres.rows(
         "postgres", f"select gid from pg_prepared_xacts where database = '{RECREATED}'"
     )
-    do(vendors, *(f"rollback prepared '{gid}'" for (gid,) in rows), to=RECREATED)
+    vendors.do(*(f"rollback prepared '{gid}'" for (gid,) in rows), to=RECREATED)
     schema = vendors.postgres.system.databases[RECREATED].schema
     assert schema is not None
-    do(vendors, f'drop database "{RECREATED}" with (force)', f'create database "{RECREATED}"')
-    do(vendors, schema.read_text(), to=RECREATED)
+    vendors.do(f'drop database "{RECREATED}" with (force)', f'create database "{RECREATED}"')
+    vendors.do(schema.read_text(), to=RECREATED)
     manager.restart()
 
     def stuck() -> bool:
@@ -176,8 +154,7 @@ def test_decided_commit_of_a_replaced_database_is_shown_until_an_operator_has_me
     assert any(why in line for line in manager.worker.story("lost"))
     assert serves(manager), "the others go on"
 
-    do(
-        vendors,
+    vendors.do(
         "begin; insert into orders (tx, customer, sku, quantity, price) values ('lost', 'ann', 'apple', 2, 150);"
         " insert into order_effects (tx, step, effect, amount) values ('lost', 'place', 'applied', 1); commit",
         to=RECREATED,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psycopg
 import pymysql
 
 from dtx.config.loader import load_system
@@ -67,6 +68,12 @@ class TwoVendors:
         )
         return (rows[0][0], rows[0][1]) if rows else None
 
+    def do(self, *statements: str, to: str = "postgres") -> None:
+        """Do in a database of PostgreSQL what an operator does, as the owner of everything."""
+        with psycopg.connect(self.postgres.url(to), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
     def as_worker(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
         """Connect to MariaDB as the system's workers do."""
         address = self.mariadb.server.address
@@ -74,6 +81,14 @@ class TwoVendors:
             host=address.host, port=address.port, user="dtx", password="dtx", database="app",
             autocommit=True, read_timeout=10,
         )  # fmt: skip
+
+
+RECOVERED_WITHIN_S = 20
+
+
+def ends(vendors: TwoVendors, tx: str) -> None:
+    """Wait until nothing of `tx` is in doubt."""
+    until(lambda: not vendors.prepared(tx), RECOVERED_WITHIN_S, f"nothing of {tx} is in doubt")
 
 
 EVERYWHERE = {*POSTGRES, MARIADB}
