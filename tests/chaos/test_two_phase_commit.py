@@ -16,6 +16,7 @@ from dtx.experiment.session import Session
 from dtx.experiment.settings import ExperimentSettings
 from dtx.targets.provision import RuntimeName
 from tests.support.runs import (
+    DURATION_S,
     open_session,
     run_one,
     run_until_convicted,
@@ -28,6 +29,26 @@ pytestmark = [pytest.mark.local, pytest.mark.mariadb]
 FAULTS = ("partition@tm->payments-db", "lose-reply@tm->log-db", "crash-at:after-decision@tm")
 
 
+def tries_of(
+    fault: str,
+    out: Path,
+    *,
+    variant: str | None = None,
+    workload: str | None = None,
+    rate: float = 20,
+    duration_s: float = DURATION_S,
+    seeds: Sequence[int] = (1, 2, 3),
+) -> list[ExperimentSettings]:
+    """Return the same run with one seed after another: any of them may miss live traffic."""
+    return [
+        settings_for(
+            system="2pc", variant=variant, workload=workload, fault=fault, seed=seed, out=out,
+            runtime=RuntimeName.LOCAL, rate=rate, duration_s=duration_s,
+        )
+        for seed in seeds
+    ]  # fmt: skip
+
+
 def test_reference_holds_without_and_under_faults(tmp_path: Path) -> None:
     one = settings_for(
         system="2pc", fault="none", seed=1, out=tmp_path, runtime=RuntimeName.LOCAL, rate=20
@@ -37,13 +58,7 @@ def test_reference_holds_without_and_under_faults(tmp_path: Path) -> None:
         assert verdict.status is Status.HOLDS, verdict.reasons
         assert verdict.counts.ok > 0
         for fault in FAULTS:
-            tries = [
-                settings_for(
-                    system="2pc", fault=fault, seed=seed, out=tmp_path,
-                    runtime=RuntimeName.LOCAL, rate=20,
-                )
-                for seed in (1, 2, 3)
-            ]  # fmt: skip
+            tries = tries_of(fault, tmp_path)
             verdict = run_until_landed(session, tries).verdict
             assert verdict.status is Status.HOLDS, (fault, verdict.reasons)
             assert all(window.has_landed for window in verdict.coverage)
@@ -51,13 +66,7 @@ def test_reference_holds_without_and_under_faults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["crash-at:after-commit-alone@tm", "partition@tm->orders-db"])
 def test_short_ways_hold(tmp_path: Path, fault: str) -> None:
-    tries = [
-        settings_for(
-            system="2pc", workload="order-short", fault=fault, seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=20,
-        )
-        for seed in (1, 2, 3)
-    ]  # fmt: skip
+    tries = tries_of(fault, tmp_path, workload="order-short")
     with open_session(tries[0]) as session:
         finished = run_until_landed(session, tries)
     assert finished.verdict.status is Status.HOLDS, finished.verdict.reasons
@@ -68,13 +77,7 @@ def test_short_ways_hold(tmp_path: Path, fault: str) -> None:
 
 def test_decision_logged_too_late_is_convicted(tmp_path: Path) -> None:
     fault = "crash-at:after-early-commit@tm"
-    tries = [
-        settings_for(
-            system="2pc", variant="late-decision", fault=fault, seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=20,
-        )
-        for seed in (1, 2, 3)
-    ]  # fmt: skip
+    tries = tries_of(fault, tmp_path, variant="late-decision")
     with open_session(tries[0]) as session:
         verdict = run_until_convicted(session, tries).verdict
     assert verdict.violated_checkers == ("atomicity", "conservation", "no-phantom")
@@ -91,13 +94,7 @@ def first_landed(session: Session, tries: Sequence[ExperimentSettings]) -> Trial
 
 
 def test_report_tells_what_a_manager_that_died_between_the_phases_cost(tmp_path: Path) -> None:
-    tries = [
-        settings_for(
-            system="2pc", fault="crash-at:after-prepare-all@tm", seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
-        )
-        for seed in (1, 2, 3)
-    ]  # fmt: skip
+    tries = tries_of("crash-at:after-prepare-all@tm", tmp_path, duration_s=4)
     with open_session(tries[0]) as session:
         finished = first_landed(session, tries)
     blocking = finished.verdict.blocking
@@ -124,13 +121,7 @@ def test_report_tells_what_a_manager_that_died_between_the_phases_cost(tmp_path:
 
 
 def test_branches_that_nobody_ends_are_told_as_the_catalogues_have_them(tmp_path: Path) -> None:
-    tries = [
-        settings_for(
-            system="2pc", variant="no-recovery", fault="crash-at:after-decision@tm", seed=seed,
-            out=tmp_path, runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
-        )
-        for seed in (1, 2, 3)
-    ]  # fmt: skip
+    tries = tries_of("crash-at:after-decision@tm", tmp_path, variant="no-recovery", duration_s=4)
     with open_session(tries[0]) as session:
         finished = run_until_convicted(session, tries)
     observations = RunFolder(finished.folder).read_observations()
@@ -150,13 +141,7 @@ def test_branches_that_nobody_ends_are_told_as_the_catalogues_have_them(tmp_path
 def test_standby_takes_over_from_a_dead_and_from_a_stopped_leader(
     tmp_path: Path, fault: str
 ) -> None:
-    tries = [
-        settings_for(
-            system="2pc", workload="order-standby", fault=fault, seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=10, duration_s=8,
-        )
-        for seed in (1, 2)
-    ]  # fmt: skip
+    tries = tries_of(fault, tmp_path, workload="order-standby", rate=10, duration_s=8, seeds=(1, 2))
     with open_session(tries[0]) as session:
         trial = run_until_landed(session, tries)
     assert trial.verdict.status is Status.HOLDS, trial.verdict.reasons
@@ -179,13 +164,7 @@ def test_variant_is_convicted_and_its_story_says_why(
 ) -> None:
     chosen = load_system(find_system("2pc")).variants[variant]
     [fault] = chosen.exposed_by
-    tries = [
-        settings_for(
-            system="2pc", variant=variant, fault=fault, seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
-        )
-        for seed in (1, 2, 3)
-    ]  # fmt: skip
+    tries = tries_of(fault, tmp_path, variant=variant, duration_s=4)
     with open_session(tries[0]) as session:
         finished = run_until_convicted(session, tries)
     assert finished.verdict.violated_checkers == tuple(sorted(chosen.breaks))
@@ -195,13 +174,7 @@ def test_variant_is_convicted_and_its_story_says_why(
 
 @pytest.mark.parametrize("fault", ["power-loss@tm", "crash-at:after-decision@tm"])
 def test_a_log_in_a_file_keeps_every_promise(tmp_path: Path, fault: str) -> None:
-    tries = [
-        settings_for(
-            system="2pc", workload="order-file-log", fault=fault, seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
-        )
-        for seed in (1, 2, 3)
-    ]  # fmt: skip
+    tries = tries_of(fault, tmp_path, workload="order-file-log", duration_s=4)
     with open_session(tries[0]) as session:
         trial = run_until_landed(session, tries)
     assert trial.verdict.status is Status.HOLDS, trial.verdict.reasons
@@ -212,13 +185,7 @@ def test_a_log_in_a_file_keeps_every_promise(tmp_path: Path, fault: str) -> None
 def test_a_file_that_forgets_is_convicted(tmp_path: Path, variant: str) -> None:
     chosen = load_system(find_system("2pc")).variants[variant]
     [fault] = chosen.exposed_by
-    tries = [
-        settings_for(
-            system="2pc", variant=variant, fault=fault, seed=seed, out=tmp_path,
-            runtime=RuntimeName.LOCAL, rate=20, duration_s=4,
-        )
-        for seed in (1, 2, 3)
-    ]  # fmt: skip
+    tries = tries_of(fault, tmp_path, variant=variant, duration_s=4)
     with open_session(tries[0]) as session:
         finished = run_until_convicted(session, tries)
     assert finished.verdict.violated_checkers == tuple(sorted(chosen.breaks))
