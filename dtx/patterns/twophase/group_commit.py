@@ -60,9 +60,8 @@ class GroupCommit(Generic[T, R]):
             group, self._waiting = self._waiting, []
             try:
                 results = await self._write([item for item, _ in group])
-            except (
-                Exception
-            ) as error:  # also a defect: it is told to these, and the next ones are written
+            except Exception as error:
+                # Also a defect: it is told to these, and the next ones are written.
                 if not isinstance(error, psycopg.Error):
                     _logger.exception("a group was not written, by a defect")
                 for _, future in group:
