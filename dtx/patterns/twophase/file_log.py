@@ -124,6 +124,10 @@ class FileLog:
         """The epoch in which we lead: for as long as we live, nobody else can."""
         return self._decisions.epoch
 
+    async def leads(self) -> int:
+        """Return the epoch: we lead from the first."""
+        return self.epoch
+
     async def decide(
         self, xid: Xid, decision: Decision, *, epoch: int, participants: tuple[str, ...] = ()
     ) -> Record:

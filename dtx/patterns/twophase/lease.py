@@ -44,6 +44,9 @@ class Leading(Protocol):
     def epoch(self) -> int | None:
         """The epoch in which this manager leads, as far as it knows; None if it does not."""
 
+    async def leads(self) -> int:
+        """Return the epoch as soon as this manager leads."""
+
 
 class Lease(Background):
     """Takes the lease when it is to be had, and renews it.
@@ -68,6 +71,7 @@ class Lease(Background):
         self._claims_first_at_s = clock() + waits_first_s
         self._epoch: int | None = None
         self._held_until_s = 0.0
+        self._held = asyncio.Event()
         self.is_known = False
         """Whether it was ever found out who leads: before that there is nothing to say to anybody."""
 
@@ -75,6 +79,13 @@ class Lease(Background):
     def epoch(self) -> int | None:
         """The epoch in which we lead; None if we do not, or can't know, since we could not renew in time."""
         return self._epoch if self._clock() < self._held_until_s else None
+
+    async def leads(self) -> int:
+        """Return the epoch as soon as we lead."""
+        while (epoch := self.epoch) is None:
+            self._held.clear()
+            await self._held.wait()
+        return epoch
 
     async def hold(self) -> None:
         """Renew the lease, or take it if it is to be had.
@@ -91,6 +102,7 @@ class Lease(Background):
         if self._epoch is not None:
             # Counted from before the question: by our clock it runs out sooner than by the database's.
             self._held_until_s = asked_at_s + self._lease_s
+            self._held.set()
 
     async def run(self) -> None:
         """Hold on to it for ever."""

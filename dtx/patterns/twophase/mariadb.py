@@ -5,8 +5,10 @@ if there were no such branch (seen with 10.11). So after that answer that sessio
 answer tells nothing: the marker row does.
 """
 
+import asyncio
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -21,7 +23,16 @@ from dtx.patterns.common.mariadb_sessions import (
     lock_of,
 )
 from dtx.patterns.twophase.identity import BranchId, Xid
-from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled, Vote
+from dtx.patterns.twophase.resource import (
+    SETTLED_AT_ONCE,
+    Decision,
+    Ending,
+    NoteEnding,
+    RefusedError,
+    ResourceError,
+    Settled,
+    Vote,
+)
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -30,6 +41,9 @@ MariaDbWork = Callable[[MariaDbSession, W], None]
 """Does a branch's work and writes its marker row, blocking; may raise RefusedError."""
 
 XAER_NOTA = 1397
+
+AT_A_STRETCH = 16
+"""So many branches a thread ends before it hands over: to change between threads costs more than the call."""
 
 _ANNOUNCE = "replace into at_work (session, tx) values (connection_id(), %(tx)s)"
 
@@ -67,12 +81,14 @@ class MariaDbResource(Generic[W]):
             url, sessions=32, ready=12, within_s=within_s, lock_within_s=lock_within_s
         )
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
-        self._settling = MariaDbSessions(url, sessions=8, ready=4)
+        self._settling = MariaDbSessions(url, sessions=SETTLED_AT_ONCE, ready=4)
 
     async def __aenter__(self) -> Self:
         """Begin to connect."""
+        await (
+            self._settling.__aenter__()
+        )  # first: whoever starts has to end what is left before anything else
         await self._working.__aenter__()
-        await self._settling.__aenter__()
         return self
 
     async def __aexit__(
@@ -142,9 +158,39 @@ class MariaDbResource(Generic[W]):
     async def settle(self, branch: BranchId, decision: Decision) -> Settled:
         """End a prepared branch, after the session that it may still be attached to."""
         settled = await self._settle_with(lambda session: self._settle(session, branch, decision))
-        if settled is None:
-            raise ResourceError(f"{self.name}: {branch.xid} is still attached to its session")
+        if isinstance(settled, ResourceError):
+            raise settled
         return settled
+
+    async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
+        """Settle many, some at a stretch in each session."""
+        ahead = iter(endings)
+
+        async def until_one_fails() -> None:
+            while stretch := list(islice(ahead, AT_A_STRETCH)):
+                found = await self._settle_stretch(stretch)
+                for (branch, decision), settled in zip(stretch, found, strict=False):
+                    note(branch, decision, settled)
+                if isinstance(found[-1], ResourceError):
+                    return
+
+        await asyncio.gather(*(until_one_fails() for _ in range(SETTLED_AT_ONCE)))
+
+    async def _settle_stretch(self, stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
+        """Return what came of each, as far as the first that failed."""
+        found: list[Settled | ResourceError] = []
+
+        def settle(session: MariaDbSession) -> None:
+            for branch, decision in stretch:
+                found.append(self._settle(session, branch, decision))
+                if isinstance(found[-1], ResourceError):
+                    return
+
+        try:
+            await self._settle_with(settle)
+        except ResourceError as error:
+            found.append(error)
+        return found
 
     async def decided_alone(self, tx: str) -> Decision:
         """Bar what has not committed, unless it has; what is just being committed is waited for."""
@@ -162,15 +208,15 @@ class MariaDbResource(Generic[W]):
 
     def _settle(
         self, session: MariaDbSession, branch: BranchId, decision: Decision
-    ) -> Settled | None:
-        """Return what was found; None if it can't be ended from here yet."""
+    ) -> Settled | ResourceError:
+        """Return what was found; the error that it can't be ended from here yet leaves the session as good as it was."""
         if _has_ended(session, branch, decision):
             return Settled.DONE
         _end_owner(session, branch)
         if _has_ended(session, branch, decision):
             return Settled.DONE
         if any(str(gid) == branch.gid for *_, gid in session.fetch("xa recover format='SQL'")):
-            return None
+            return ResourceError(f"{self.name}: {branch.xid} is still attached to its session")
         is_done = decision is Decision.ABORT or bool(self._with_marker(session, [branch.xid.tx]))
         return Settled.DONE if is_done else Settled.MISSING
 

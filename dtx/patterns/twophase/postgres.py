@@ -4,7 +4,7 @@ Written out rather than through psycopg's `tpc_*`: between `tpc_prepare` and `tp
 and what was prepared has to be ended from another one anyway as soon as anything fails.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -15,12 +15,16 @@ from psycopg import errors, sql
 from dtx.patterns.common.database import DEADLINE_S, LOCK_WITHIN_S, Connection, Database
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.resource import (
+    SETTLED_AT_ONCE,
     Branch,
     Decision,
+    Ending,
+    NoteEnding,
     RefusedError,
     ResourceError,
     Settled,
     Vote,
+    settle_one_after_another,
 )
 
 W = TypeVar("W")
@@ -72,12 +76,16 @@ class PostgresResource(Generic[W]):
         # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
         self._working = Database(url, ready=12, within_s=within_s, lock_within_s=lock_within_s)
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
-        self._settling = Database(url, connections=8, waiting=400, ready=8)
+        self._settling = Database(
+            url, connections=SETTLED_AT_ONCE, waiting=400, ready=SETTLED_AT_ONCE
+        )
 
     async def __aenter__(self) -> Self:
         """Begin to connect."""
+        await (
+            self._settling.__aenter__()
+        )  # first: whoever starts has to end what is left before anything else
         await self._working.__aenter__()
-        await self._settling.__aenter__()
         return self
 
     async def __aexit__(
@@ -132,6 +140,10 @@ class PostgresResource(Generic[W]):
         except psycopg.Error as error:
             raise ResourceError(self._words(error)) from error
         return Settled.DONE
+
+    async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
+        """Settle many."""
+        await settle_one_after_another(self.settle, endings, note)
 
     async def decided_alone(self, tx: str) -> Decision:
         """Bar what has not committed, unless it has; what is just being committed is waited for."""

@@ -18,7 +18,7 @@ somebody else ended a branch, and an operator is shown it; once may be a commit 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import psycopg
@@ -27,7 +27,7 @@ from dtx.patterns.common.background import Background
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase.decision_log import Record, UnreadableDecisionError
 from dtx.patterns.twophase.identity import BranchId, Xid
-from dtx.patterns.twophase.lease import LOOK_EVERY_S, NotLeadingError
+from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.resource import Decision, ResourceError, ResourceManager, Settled
 from dtx.patterns.twophase.transaction_manager import Logging, TransactionManager
 
@@ -37,9 +37,6 @@ SCAN_EVERY_S = 1.0
 
 ABANDONED_AFTER_S = 3.0
 """A branch of this epoch without a decision may be live work until it was seen for so long: more than votes may take."""
-
-ENDED_AT_ONCE = 8
-"""So many branches are ended at once at each resource manager: all its connections for this, and no queue for them."""
 
 _logger = logging.getLogger(__name__)
 
@@ -158,25 +155,20 @@ class Recovery(Background, Generic[W]):
         return decisions
 
     async def _end_at(
-        self, rm: ResourceManager[W], endings: Iterable[tuple[BranchId, Decision]]
+        self, rm: ResourceManager[W], endings: Sequence[tuple[BranchId, Decision]]
     ) -> set[BranchId]:
-        """End branches at one resource manager, some at a time; return what has ended."""
+        """End branches at one resource manager; return what has ended."""
         ended: set[BranchId] = set()
-        ahead = iter(endings)
 
-        async def one_after_another() -> None:
-            for branch, decision in ahead:
-                try:
-                    settled = await rm.settle(branch, decision)
-                except ResourceError as error:
-                    tell(branch.xid.tx, f"still in doubt: {error}")
-                    self._failed.add(branch)
-                    return  # a thousand time-outs would take minutes: the others come first in the next scan
-                if settled is Settled.DONE:
-                    tell(branch.xid.tx, f"recovered at {rm.name}: {decision}")
-                    ended.add(branch)
+        def note(branch: BranchId, decision: Decision, found: Settled | ResourceError) -> None:
+            if isinstance(found, ResourceError):
+                tell(branch.xid.tx, f"still in doubt: {found}")
+                self._failed.add(branch)
+            elif found is Settled.DONE:
+                tell(branch.xid.tx, f"recovered at {rm.name}: {decision}")
+                ended.add(branch)
 
-        await asyncio.gather(*(one_after_another() for _ in range(ENDED_AT_ONCE)))
+        await rm.settle_all(endings, note)
         return ended
 
     async def _forget(self, records: Sequence[Record]) -> None:
@@ -219,14 +211,13 @@ class Recovery(Background, Generic[W]):
     async def run(self) -> None:
         """Scan for ever, while we lead."""
         while True:
-            epoch = self._manager.lead.epoch
+            epoch = await self._manager.lead.leads()
             try:
-                if epoch is not None:
-                    await self.scan(epoch)
+                await self.scan(epoch)
             except NotLeadingError as error:
                 _logger.warning("left to who leads now: %s", error)
             except psycopg.Error as error:
                 _logger.warning("the decision log can't be used now: %s", error)
             except Exception:
                 _logger.exception("a scan failed by a defect; the next one may not")
-            await asyncio.sleep(LOOK_EVERY_S if epoch is None else SCAN_EVERY_S)
+            await asyncio.sleep(SCAN_EVERY_S)

@@ -1,12 +1,16 @@
 """What a resource manager must be able to do to take part in a vote."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from dtx.patterns.twophase.identity import BranchId, Xid
 
 W_contra = TypeVar("W_contra", contravariant=True)
+
+SETTLED_AT_ONCE = 8
+"""So many branches are ended at once at each resource manager: all its connections for this, and no queue for them."""
 
 
 class Decision(StrEnum):
@@ -40,6 +44,12 @@ class RefusedError(Exception):
 
 class ResourceError(Exception):
     """The resource manager failed or did not answer; the outcome of what was asked is unknown."""
+
+
+Ending: TypeAlias = tuple[BranchId, Decision]
+
+NoteEnding: TypeAlias = Callable[[BranchId, Decision, Settled | ResourceError], None]
+"""Is told of each ending what came of it."""
 
 
 class Branch(Protocol):
@@ -118,6 +128,12 @@ class ResourceManager(Protocol[W_contra]):
             ResourceError: not yet; to be tried again.
         """
 
+    async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
+        """Settle many, several at a time, in their order; after some that fail the rest is left out.
+
+        A thousand time-outs would take minutes: who asks again puts those that failed behind the others.
+        """
+
     async def decided_alone(self, tx: str) -> Decision:
         """Return how a transaction ended whose only branch was here; one that has not committed never will.
 
@@ -131,3 +147,23 @@ class ResourceManager(Protocol[W_contra]):
         Raises:
             ResourceError: it can't be asked.
         """
+
+
+async def settle_one_after_another(
+    settle: Callable[[BranchId, Decision], Awaitable[Settled]],
+    endings: Sequence[Ending],
+    note: NoteEnding,
+) -> None:
+    """Settle by single calls, as `ResourceManager.settle_all` says."""
+    ahead = iter(endings)
+
+    async def until_one_fails() -> None:
+        for branch, decision in ahead:
+            try:
+                settled = await settle(branch, decision)
+            except ResourceError as error:
+                note(branch, decision, error)
+                return
+            note(branch, decision, settled)
+
+    await asyncio.gather(*(until_one_fails() for _ in range(SETTLED_AT_ONCE)))

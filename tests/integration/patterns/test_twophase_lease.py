@@ -87,6 +87,25 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(main())
 
 
+def test_whoever_waits_to_lead_is_told_when_it_does(databases: Databases) -> None:
+    async def main() -> None:
+        async with bench_in(databases, "waits-to-lead") as bench:
+            first = await bench.lease("first", lease_s=0.5)
+            second = await bench.lease("second", lease_s=LONG_S)
+            await first.hold()
+            waiting = asyncio.create_task(second.leads())
+            await second.hold()
+            await asyncio.sleep(0)
+            assert not waiting.done(), "the other one leads"
+            await asyncio.sleep(0.6)
+            await second.hold()
+            assert await asyncio.wait_for(waiting, 1.0) == second.epoch == 2
+            assert await second.leads() == 2, "at once, while it leads"
+            assert first.epoch is None
+
+    run(main)
+
+
 def test_lease_is_taken_by_one_and_only_when_it_has_run_out_by_the_next(
     databases: Databases,
 ) -> None:

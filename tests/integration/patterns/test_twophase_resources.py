@@ -15,7 +15,13 @@ from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import Lease
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
-from dtx.patterns.twophase.resource import Decision, RefusedError, ResourceError, Settled
+from dtx.patterns.twophase.resource import (
+    SETTLED_AT_ONCE,
+    Decision,
+    RefusedError,
+    ResourceError,
+    Settled,
+)
 
 from .twophase_system import TwoVendors
 
@@ -28,8 +34,29 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(main)
 
 
-def an_order(tx: str, sku: str = "apple") -> Order:
-    return Order(tx=tx, customer="ann", sku=sku, quantity=2, price=150)
+RICH = [
+    "ann",
+    "ben",
+    "cleo",
+    "dan",
+    "eve",
+    "finn",
+    "gus",
+    "hana",
+    "ivan",
+    "jane",
+    "kim",
+    "leo",
+    "mia",
+    "nora",
+    "omar",
+    "pia",
+    "quinn",
+]
+
+
+def an_order(tx: str, sku: str = "apple", customer: str = "ann") -> Order:
+    return Order(tx=tx, customer=customer, sku=sku, quantity=2, price=150)
 
 
 def xid(tx: str) -> Xid:
@@ -80,6 +107,59 @@ def test_connecting_to_mariadb_reads_no_certificate_authorities(
     monkeypatch.setattr("ssl.create_default_context", read)
     MariaDbSession(vendors.url("payments-db")).close()
     assert vendors.mariadb.query("select 1") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["orders", "payments"])
+def test_many_branches_are_settled_and_what_is_nowhere_is_said(
+    vendors: TwoVendors, name: str
+) -> None:
+    async def main() -> None:
+        noted: dict[str, Settled | ResourceError] = {}
+
+        def note(branch: BranchId, decision: Decision, found: Settled | ResourceError) -> None:
+            assert decision is Decision.COMMIT
+            noted[branch.xid.tx] = found
+
+        url = vendors.url(f"{name}-db")
+        async with order.orders(url) if name == "orders" else order.payments(url) as resource:
+            branches: list[BranchId] = []
+            for customer in RICH:
+                tx = f"many-{name}-{customer}"
+                branch = await resource.begin(xid(tx), an_order(tx, customer=customer))
+                branches.append(branch.id)
+                if customer == "quinn":
+                    await branch.roll_back()
+                else:
+                    await branch.prepare()
+            await resource.settle_all([(one, Decision.COMMIT) for one in branches], note)
+            assert noted == {
+                branch.xid.tx: Settled.MISSING if "quinn" in branch.xid.tx else Settled.DONE
+                for branch in branches
+            }
+            assert len(await resource.have_marker(noted)) == len(RICH) - 1
+            assert not await resource.in_doubt("shop")
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["orders", "payments"])
+def test_settling_many_ends_soon_where_nobody_answers(vendors: TwoVendors, name: str) -> None:
+    async def main() -> None:
+        failed: list[BranchId] = []
+
+        def note(branch: BranchId, _: Decision, found: Settled | ResourceError) -> None:
+            assert isinstance(found, ResourceError)
+            failed.append(branch)
+
+        # The right server, by a name that it does not know: each call fails, and at once.
+        url = f"{vendors.url(f'{name}-db')}-of-nobody"
+        async with order.orders(url) if name == "orders" else order.payments(url) as resource:
+            branches = [BranchId(xid=xid(f"x{number}"), gid=f"x{number}") for number in range(300)]
+            await resource.settle_all([(one, Decision.COMMIT) for one in branches], note)
+            assert 1 <= len(failed) <= SETTLED_AT_ONCE
+            assert set(failed) <= set(branches)
+
+    run(main())
 
 
 @pytest.mark.parametrize("name", ["orders", "payments"])

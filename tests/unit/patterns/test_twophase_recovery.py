@@ -9,8 +9,8 @@ import pytest
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import NotLeadingError
-from dtx.patterns.twophase.recovery import ENDED_AT_ONCE, Recovery
-from dtx.patterns.twophase.resource import Decision, ResourceError, Settled
+from dtx.patterns.twophase.recovery import Recovery
+from dtx.patterns.twophase.resource import SETTLED_AT_ONCE, Decision, ResourceError, Settled
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 from .twophase_fakes import FakeLead, FakeLog, FakeResource, Journal
@@ -222,7 +222,7 @@ def test_who_fails_is_left_until_the_next_scan_and_what_failed_there_comes_last(
     bench.a.errors["settle"] = [ResourceError("no answer")] * 100
     bench.scan()
     failed = list(asked)
-    assert len(failed) == ENDED_AT_ONCE, "not a hundred time-outs in one scan"
+    assert len(failed) == SETTLED_AT_ONCE, "not a hundred time-outs in one scan"
     assert bench.b.committed == {"t1"}
     bench.a.errors.clear()
     asked.clear()

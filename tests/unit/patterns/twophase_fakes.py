@@ -1,6 +1,6 @@
 """Resource managers and a decision log in memory, with one journal of what happened in which order."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -8,7 +8,15 @@ import psycopg
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import NotLeadingError
-from dtx.patterns.twophase.resource import Decision, ResourceError, Settled, Vote
+from dtx.patterns.twophase.resource import (
+    Decision,
+    Ending,
+    NoteEnding,
+    ResourceError,
+    Settled,
+    Vote,
+    settle_one_after_another,
+)
 
 Journal = list[str]
 
@@ -46,6 +54,9 @@ class FakeResource:
         if was_prepared:
             self.committed.add(branch.xid.tx)
         return Settled.DONE if branch.xid.tx in self.committed else Settled.MISSING
+
+    async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
+        await settle_one_after_another(self.settle, endings, note)
 
     async def decided_alone(self, tx: str) -> Decision:
         self.check("decided_alone")
@@ -97,6 +108,9 @@ class FakeLead:
     """Who leads in `epoch`, or does not."""
 
     epoch: int | None = 1
+
+    async def leads(self) -> int:
+        raise AssertionError("nobody waits for the lease here")
 
 
 @dataclass(eq=False)

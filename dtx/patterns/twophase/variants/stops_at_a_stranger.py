@@ -6,6 +6,7 @@ has failed, and whoever schedules scans drops one that failed, as Java's schedul
 
 import asyncio
 import os
+from contextlib import suppress
 from dataclasses import replace
 
 import psycopg
@@ -13,7 +14,7 @@ import psycopg
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase import order
 from dtx.patterns.twophase.identity import BranchId, Xid
-from dtx.patterns.twophase.lease import LOOK_EVERY_S, NotLeadingError
+from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.recovery import SCAN_EVERY_S, Recovery
@@ -40,13 +41,10 @@ class FragileRecovery(Recovery[Order]):
     async def run(self) -> None:
         """Scan while we lead; only the errors that were thought of are passing ones."""
         while True:
-            epoch = self._manager.lead.epoch
-            try:
-                if epoch is not None:
-                    await self.scan(epoch)
-            except (NotLeadingError, psycopg.Error):
-                pass
-            await asyncio.sleep(LOOK_EVERY_S if epoch is None else SCAN_EVERY_S)
+            epoch = await self._manager.lead.leads()
+            with suppress(NotLeadingError, psycopg.Error):
+                await self.scan(epoch)
+            await asyncio.sleep(SCAN_EVERY_S)
 
 
 def main() -> None:
