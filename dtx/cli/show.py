@@ -168,7 +168,7 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
     from dtx.report.headline import headline, particulars, subject  # noqa: PLC0415
     from dtx.report.readers import in_short  # noqa: PLC0415
     from dtx.report.terminal import footer  # noqa: PLC0415
-    from dtx.report.violation import findings_of  # noqa: PLC0415
+    from dtx.report.violation import standing  # noqa: PLC0415
 
     plan, verdict = folder.read_plan(), folder.read_verdict()
     if is_json:
@@ -191,10 +191,9 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
             console.print(f"reader {reader.reader}: {in_short(reader)}")
         if verdict.blocking is not None:
             console.print(f"in doubt: {sentence(verdict.blocking)}", markup=False, highlight=False)
-        convicted = {finding.tx for finding in findings_of(verdict)}
         for tx in verdict.stories:
-            what = "convicted" if tx in convicted else "not claimed, so not convicted"
-            console.print(f"{what}: {tx}; its story: --tx {tx}")
+            what = standing(verdict, tx)
+            console.print(f"{what}: {tx}; its story: --tx {tx}", markup=False, highlight=False)
         for line in footer(plan, verdict, folder.path):
             console.print(line, soft_wrap=True)
     return ExitCode.HOLDS

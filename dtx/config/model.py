@@ -179,7 +179,7 @@ class Client:
 
     Statuses in none of `ok`, `fail` and `accepted` are `info`. `participants` maps a database to the net amount
     that a committed transaction leaves there. `keys` maps a database to the fields whose values say which rows
-    transactions contend for there.
+    a transaction touches there.
     """
 
     request: Request

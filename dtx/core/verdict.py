@@ -38,11 +38,27 @@ class StoryLine(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction to look at first where sums are broken, which accuse none: it is one of `touched` that touched `key`.
+
+    `key` is "" for a scalar, which all touch that take part. `strange` are those of them that did not just end ok: their
+    client was not told ok, or something was undone or is still open. `difference_at` is the database where the amount of
+    `tx` itself is just what is wrong with the sum, "" if there is none.
+    """
+
+    tx: str
+    key: str
+    touched: int
+    strange: tuple[str, ...] = ()
+    difference_at: str = ""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One invariant broken by the transactions or keys in `subjects`.
 
     `claim` is the invariant in words, `evidence` the rows that prove it (one line each), for the first
-    subject. `tx` is the first violating transaction, None where the invariant is over keys.
+    subject. `tx` is the first violating transaction, None where the invariant is over keys; then `suspect` is one to
+    look at, if the system's file says who touched them.
     """
 
     checker: str
@@ -51,6 +67,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     subjects: tuple[str, ...]
     evidence: tuple[str, ...]
     tx: str | None = None
+    suspect: Suspect | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,7 +292,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     `omitted` are windows that had a chance and did not come: the verdict says nothing of them. `waiting` is None
     where no database says who waits. `foreign_share` is the part of the processors' time that other programs had, from the
-    first fault or the begin of the wait for quiet to its end; None where it was not recorded. `stories` are of transactions that findings name, and of the shown deadlocks.
+    first fault or the begin of the wait for quiet to its end; None where it was not recorded. `stories` are of transactions that
+    findings name, of their suspects where they name none, and of the shown deadlocks.
     """
 
     schema: int

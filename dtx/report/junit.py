@@ -1,13 +1,15 @@
 """One run as JUnit XML: a test case for each claimed checker, which pipelines show as they show tests."""
 
 import re
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from dtx.core.run_folder import Plan
-from dtx.core.verdict import CheckResult, Status, Verdict
+from dtx.core.verdict import CheckResult, Finding, Status, Verdict
 from dtx.report import deadlocks
 from dtx.report.headline import subject
 from dtx.report.readers import in_short
+from dtx.report.violation import standing
 from dtx.report.wording import command_line
 
 # XML 1.0 can't hold these, not even escaped (https://www.w3.org/TR/xml/#charsets).
@@ -55,12 +57,21 @@ def _case(check: CheckResult, plan: Plan, verdict: Verdict) -> ET.Element:
     elif check.status is Status.VIOLATED:
         for finding in check.findings:
             failure = ET.SubElement(case, "failure", message=_legal(finding.summary))
-            story = verdict.stories.get(finding.tx or "", ())
-            lines = [f"{line.at_s:.3f} s  {line.who}: {line.what}" for line in story]
-            failure.text = _legal("\n".join((finding.claim, "", *finding.evidence, "", *lines)))
+            failure.text = _legal(
+                "\n".join((finding.claim, "", *finding.evidence, "", *_story(finding, verdict)))
+            )
     elif check.status is Status.UNKNOWN:
         ET.SubElement(case, "error", message=_legal(check.reason))
     return case
+
+
+def _story(finding: Finding, verdict: Verdict) -> Iterator[str]:
+    """Yield the story of the violating transaction, or of a suspect, with what it is."""
+    tx = finding.tx or (finding.suspect.tx if finding.suspect is not None else "")
+    if finding.tx is None and tx in verdict.stories:
+        yield f"{tx} is {standing(verdict, tx)}"
+    for line in verdict.stories.get(tx, ()):
+        yield f"{line.at_s:.3f} s  {line.who}: {line.what}"
 
 
 def _legal(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A violation told: the first violating transaction as a story, then the evidence, then how many more."""
+"""A violation told: the first violating transaction, or a suspect, as a story, then the evidence, then how many more."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,7 +6,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dtx.core.verdict import Finding, Status, StoryLine, Verdict
+from dtx.core.verdict import Finding, Status, StoryLine, Suspect, Verdict
 from dtx.report import colours
 from dtx.report.wording import clean, count, listed
 
@@ -36,10 +36,22 @@ def first_transaction(verdict: Verdict) -> str | None:
     return min(named, key=lambda tx: (_begin_s(verdict.stories.get(tx, ())), tx))
 
 
+def first_suspect(verdict: Verdict) -> Suspect | None:
+    """Return whom to look at where no transaction is accused: of each finding's suspect the one that stands out most."""
+    if first_transaction(verdict) is not None:
+        return None
+    suspects = [finding.suspect for finding in findings_of(verdict) if finding.suspect is not None]
+    return max(suspects, key=lambda s: (s.tx in s.strange, bool(s.difference_at)), default=None)
+
+
 def violation(verdict: Verdict) -> Iterator[Text | Padding | Table]:
     """Yield the parts of the section, from the story to the count of the like."""
     tx = first_transaction(verdict)
     findings = findings_of(verdict)
+    suspect = first_suspect(verdict)
+    if suspect is not None:
+        yield from _suspicion(suspect, verdict.stories.get(suspect.tx, ()))
+        yield Text("")
     if tx is not None:
         yield Text(f"The first violating transaction, {clean(tx)}", style=colours.HEADING)
         yield story_table(verdict.stories.get(tx, ()))
@@ -49,6 +61,40 @@ def violation(verdict: Verdict) -> Iterator[Text | Padding | Table]:
     for finding in [*told, *(f for f in findings if f not in told)]:
         yield from _finding(finding, is_repeated=finding.evidence == evidence)
         evidence = finding.evidence
+
+
+def standing(verdict: Verdict, tx: str) -> str:
+    """Return what a transaction is to the verdict that tells its story."""
+    findings = findings_of(verdict)
+    if tx in {finding.tx for finding in findings}:
+        return "convicted"
+    for finding in findings:
+        if finding.suspect is not None and finding.suspect.tx == tx:
+            return f"not accused, but {_touched(finding.suspect)}, where the sum is wrong"
+    return "not claimed, so not convicted"
+
+
+def _suspicion(suspect: Suspect, story: Sequence[StoryLine]) -> Iterator[Text | Padding | Table]:
+    """Yield the story of a transaction that is not accused, and why it is worth a look."""
+    words = (
+        f"Sums are wrong, which accuses no transaction. One that {_touched(suspect)}, {suspect.tx}"
+    )
+    yield Text(clean(words), style=colours.HEADING)
+    yield story_table(story)
+    for why in _why(suspect):
+        yield Padding(Text(clean(why)), (0, 0, 0, 2))
+
+
+def _touched(suspect: Suspect) -> str:
+    return f"touched {suspect.key}" if suspect.key else "took part"
+
+
+def _why(suspect: Suspect) -> Iterator[str]:
+    strange = suspect.strange
+    how = f"{len(strange):,} did not just end ok: {listed(strange)}" if strange else "all ended ok"
+    yield f"{count(suspect.touched, 'transaction')} {_touched(suspect)}; {how}."
+    if suspect.difference_at:
+        yield f"The amount of {suspect.tx} at {suspect.difference_at} is just the difference."
 
 
 def story_table(story: Sequence[StoryLine]) -> Table:

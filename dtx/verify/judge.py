@@ -88,8 +88,7 @@ def judge(
     doubts = [*ledger.malformed, *unmet.values(), *_undecided(checked, unmet)]
     timeline = ledger.timeline
     circles = find_circles(ledger.waits)
-    named = {f.tx for check in checks for f in check.findings if f.tx is not None}
-    stories = tell_stories(ledger, logs, named | members(circles))
+    stories = tell_stories(ledger, logs, _named(checks) | members(circles))
     return Verdict(
         schema=SCHEMA,
         status=_status(accusations, doubts),
@@ -109,6 +108,15 @@ def judge(
         stories=stories,
         errors=errors,
     )
+
+
+def _named(checks: Sequence[CheckResult]) -> set[str]:
+    """Return the transactions whose stories findings ask for: the violating ones; if none is accused, suspects."""
+    violating = {f.tx for check in checks for f in check.findings if f.tx is not None}
+    claimed = [finding for check in checks if check.is_claimed for finding in check.findings]
+    if any(finding.tx is not None for finding in claimed):
+        return violating
+    return violating | {finding.suspect.tx for finding in claimed if finding.suspect is not None}
 
 
 def _status(accusations: Sequence[str], doubts: Sequence[str]) -> Status:

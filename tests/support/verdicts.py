@@ -15,6 +15,7 @@ from dtx.core.verdict import (
     Progress,
     Status,
     StoryLine,
+    Suspect,
     Verdict,
     WindowCoverage,
 )
@@ -172,6 +173,40 @@ def make_violated(**changes: Any) -> Verdict:
         stories={GUILTY: tuple(sorted(STORY, key=lambda line: line.at_s))},
     )
     return msgspec.structs.replace(verdict, **changes)
+
+
+SUSPECT = Suspect(
+    tx=GUILTY,
+    key="ann",
+    touched=12,
+    strange=(GUILTY, "t000077"),
+    difference_at="payments-db",
+)
+
+
+def make_broken_sums(*suspects: Suspect) -> Verdict:
+    """Return a verdict in which sums are broken and no transaction is accused."""
+    findings = tuple(
+        Finding(
+            checker="conservation",
+            claim="the contract's invariants hold",
+            summary="frozen money: broken for ann, 1 of 17 keys",
+            subjects=("ann",),
+            evidence=("ann: -600 = 0 does not hold",),
+            suspect=suspect,
+        )
+        for suspect in suspects or (SUSPECT,)
+    )
+    violated = make_violated()
+    return msgspec.structs.replace(
+        violated,
+        checks=tuple(
+            msgspec.structs.replace(check, status=Status.VIOLATED, findings=findings)
+            if check.checker == "conservation"
+            else check
+            for check in make_holds().checks
+        ),
+    )
 
 
 NOT_LANDED = "nothing was sent on orders->payments while it was on; raise --rate"

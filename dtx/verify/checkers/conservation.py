@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from dtx.config.model import Contract, Invariant
@@ -9,6 +10,7 @@ from dtx.core.observation import InvariantRow, Side
 from dtx.core.verdict import Finding
 from dtx.verify.check import Checker, Judgement, Premise
 from dtx.verify.ledger import Ledger
+from dtx.verify.suspects import find_suspect
 from dtx.verify.words import count, listed
 
 NAME: Final = "conservation"
@@ -36,12 +38,20 @@ def judge(ledger: Ledger) -> Judgement:
         compared, broken = _compare(invariant, by_name.get(invariant.name, []))
         judged += compared
         if broken:
-            findings.append(_finding(invariant, compared, broken))
+            findings.append(_finding(ledger, invariant, compared, broken))
     return Judgement(judged=judged, findings=tuple(findings))
 
 
-def _compare(invariant: Invariant, rows: Iterable[InvariantRow]) -> tuple[int, dict[str, str]]:
-    """Return how many keys were compared, and for each broken one both sides in words.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gap:
+    """What is broken at one key: both sides in words, and by how much the left one differs."""
+
+    words: str
+    off_by: int
+
+
+def _compare(invariant: Invariant, rows: Iterable[InvariantRow]) -> tuple[int, dict[str, _Gap]]:
+    """Return how many keys were compared, and what is broken.
 
     A key that one side does not have counts as 0 there: a customer without captures has no row of them.
     """
@@ -51,7 +61,10 @@ def _compare(invariant: Invariant, rows: Iterable[InvariantRow]) -> tuple[int, d
         right = dict.fromkeys(left, invariant.right)
     keys = sorted(left.keys() | right.keys())
     broken = {
-        key: f"{_value(left, key)} {invariant.compare} {_value(right, key)} does not hold"
+        key: _Gap(
+            words=f"{_value(left, key)} {invariant.compare} {_value(right, key)} does not hold",
+            off_by=left.get(key, 0) - right.get(key, 0),
+        )
         for key in keys
         if not holds(left.get(key, 0), right.get(key, 0))
     }
@@ -72,9 +85,11 @@ def _value(side: Values, key: str) -> str:
     return str(side[key]) if key in side else "0 (no row)"
 
 
-def _finding(invariant: Invariant, compared: int, broken: Mapping[str, str]) -> Finding:
+def _finding(
+    ledger: Ledger, invariant: Invariant, compared: int, broken: Mapping[str, _Gap]
+) -> Finding:
     if tuple(broken) == ("",):
-        summary = f"{invariant.name}: {broken['']}"
+        summary = f"{invariant.name}: {broken[''].words}"
         subjects: tuple[str, ...] = (invariant.name,)
     else:
         subjects = tuple(broken)
@@ -84,7 +99,8 @@ def _finding(invariant: Invariant, compared: int, broken: Mapping[str, str]) -> 
         claim=f"{CLAIM}: {invariant.name}",
         summary=summary,
         subjects=subjects,
-        evidence=tuple(f"{key}: {words}" if key else words for key, words in broken.items()),
+        evidence=tuple(f"{key}: {gap.words}" if key else gap.words for key, gap in broken.items()),
+        suspect=find_suspect(ledger, invariant, {key: gap.off_by for key, gap in broken.items()}),
     )
 
 

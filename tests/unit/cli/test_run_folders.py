@@ -15,6 +15,7 @@ from dtx.experiment import judging, session
 from dtx.experiment.settings import ExperimentSettings
 from tests.support.verdicts import (
     GUILTY,
+    make_broken_sums,
     make_holds,
     make_plan,
     make_unknown,
@@ -202,6 +203,13 @@ def test_show_of_a_run_tells_what_readers_saw_and_convicts_nobody_of_what_is_not
     out = dtx("show", "a").out
     assert "reader audit: 9 reads, 2 dirty" in out
     assert f"not claimed, so not convicted: {GUILTY}" in out
+
+
+def test_show_of_a_run_does_not_call_a_suspect_convicted(dtx: Dtx) -> None:
+    write_run(RUNS / "a", make_plan(), make_broken_sums())
+    out = dtx("show", "a").out
+    assert f"not accused, but touched ann, where the sum is wrong: {GUILTY}" in out
+    assert f"convicted: {GUILTY}" not in out
 
 
 def test_show_of_a_system_prints_links_contract_and_variants(dtx: Dtx) -> None:

@@ -14,6 +14,7 @@ from dtx.report.junit import junit_xml
 from tests.support.verdicts import (
     CHECKERS,
     GUILTY,
+    make_broken_sums,
     make_holds,
     make_plan,
     make_unknown,
@@ -74,6 +75,14 @@ def test_a_violation_is_a_failure_with_its_story() -> None:
     assert failure is not None
     assert GUILTY in str(failure.get("message"))
     assert "debit asked in vain" in str(failure.text)
+
+
+def test_broken_sums_are_a_failure_with_the_story_of_a_suspect() -> None:
+    failure = _suite(make_broken_sums()).find("testcase/failure")
+    assert failure is not None
+    assert "ann: -600 = 0 does not hold" in str(failure.text)
+    assert f"{GUILTY} is not accused, but touched ann, where the sum is wrong" in str(failure.text)
+    assert f"submits {GUILTY}" in str(failure.text)
 
 
 def test_an_unknown_run_has_an_error_even_if_every_checker_could_judge() -> None:

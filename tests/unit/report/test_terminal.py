@@ -11,12 +11,14 @@ from rich.console import Console
 from dtx.config.model import Isolation
 from dtx.core.run_folder import Plan
 from dtx.core.schedule import Omission
-from dtx.core.verdict import Finding, Progress, ReaderSummary, Status, StoryLine, Verdict
+from dtx.core.verdict import Finding, Progress, ReaderSummary, Status, StoryLine, Suspect, Verdict
 from dtx.report.terminal import print_report
 from tests.support.verdicts import (
     CHECKERS,
     GUILTY,
     NOT_LANDED,
+    SUSPECT,
+    make_broken_sums,
     make_holds,
     make_plan,
     make_unknown,
@@ -127,6 +129,48 @@ def test_a_violation_without_a_transaction_shows_its_evidence() -> None:
     text = rendered(make_holds(status=Status.VIOLATED, checks=checks))
     assert "apple: 9 = 10 does not hold" in text
     assert "VIOLATED" in text
+
+
+def test_broken_sums_tell_the_story_of_a_suspect_and_accuse_nobody() -> None:
+    text = rendered(make_broken_sums(), width=120)
+    order = [
+        "Sums are wrong, which accuses no transaction. One that touched ann, t000042",
+        "submits t000042",
+        "12 transactions touched ann; 2 did not just end ok: t000042, t000077.",
+        "The amount of t000042 at payments-db is just the difference.",
+        "ann: -600 = 0 does not hold",
+        "repeat it",
+    ]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    assert "violating transaction" not in text
+
+
+def test_of_several_suspects_the_one_that_stands_out_most_is_told_of() -> None:
+    plain = Suspect(tx="t000001", key="", touched=510)
+    text = rendered(make_broken_sums(plain, SUSPECT), width=120)
+    assert "One that touched ann, t000042" in text
+    assert "t000001" not in text
+
+
+def test_where_a_transaction_is_accused_no_suspect_is_told_of() -> None:
+    sums, guilty = make_broken_sums(), make_violated()
+    checks = tuple(
+        broken if broken.checker == "conservation" else check
+        for broken, check in zip(sums.checks, guilty.checks, strict=True)
+    )
+    text = rendered(make_violated(checks=checks), width=120)
+    assert f"The first violating transaction, {GUILTY}" in text
+    assert "ann: -600 = 0 does not hold" in text
+    assert "touched ann" not in text
+
+
+def test_suspects_that_ended_ok_are_told_to_have() -> None:
+    plain = Suspect(tx=GUILTY, key="", touched=510)
+    text = rendered(make_broken_sums(plain), width=120)
+    assert f"One that took part, {GUILTY}" in text
+    assert "510 transactions took part; all ended ok." in text
+    assert "difference" not in text
 
 
 def test_the_report_says_what_was_tried_and_how_to_repeat_it() -> None:
