@@ -5,6 +5,8 @@ The harness never looks through a proxy, so it sees the truth during a partition
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +100,18 @@ class PostgresTarget:
             _copy(connection, DATABASE, PRISTINE)
 
     def reset(self) -> None:
-        """Roll back what is prepared, and replace the working database by a copy of the pristine one.
+        """Roll back what is prepared anywhere, and replace the working database by a copy of the pristine one.
 
         Raises:
             ProvisionError: the server does not answer, or refuses, or there is no pristine one.
         """
         with self._session("postgres") as connection:
             prepared = connection.execute(
-                "select gid from pg_prepared_xacts where database = %s", (DATABASE,)
+                "select database, gid from pg_prepared_xacts order by 1, 2"
             ).fetchall()
-        if prepared:
-            with self._session(DATABASE) as connection:
-                for (gid,) in prepared:
+        for database, those in groupby(prepared, key=itemgetter(0)):
+            with self._session(database) as connection:  # ended from elsewhere it is an error
+                for _, gid in those:
                     connection.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
         with self._session("postgres") as connection:
             connection.execute(

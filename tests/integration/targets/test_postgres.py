@@ -60,10 +60,10 @@ def target(server: PostgresTarget) -> Iterator[PostgresTarget]:
         server.reset()
 
 
-def connect(target: PostgresTarget) -> "psycopg.Connection[Any]":
+def connect(target: PostgresTarget, database: str = DATABASE) -> "psycopg.Connection[Any]":
     address = target.server.address
     return psycopg.connect(
-        host=address.host, port=address.port, user=USER, dbname=DATABASE, autocommit=True
+        host=address.host, port=address.port, user=USER, dbname=database, autocommit=True
     )
 
 
@@ -186,6 +186,17 @@ class TestReset:
         target.reset()
         assert target.unclean() == []
         run(target, "set lock_timeout = '1s'", "update accounts set balance = 1")
+
+    def test_what_was_prepared_in_another_database_of_the_server_is_gone(
+        self, target: PostgresTarget
+    ) -> None:
+        with connect(target, "postgres") as elsewhere:
+            elsewhere.execute("begin")
+            elsewhere.execute("select 1")
+            elsewhere.execute("prepare transaction 'of a stranger'")
+        prepare(target, "ours")
+        target.reset()
+        assert target.unclean() == []
 
     def test_sessions_are_ended(self, target: PostgresTarget) -> None:
         with connect(target) as idle, connect(target) as busy:
