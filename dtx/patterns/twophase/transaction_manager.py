@@ -133,6 +133,10 @@ class TransactionManager(Generic[W]):
         del work
         return self._stages
 
+    def new_attempt(self, tx: str, *, epoch: int) -> Xid:
+        """Return the name of another attempt at a transaction, never used before."""
+        return Xid.new(self.group, tx, epoch=epoch)
+
     def running(self) -> frozenset[Xid]:
         """Return the attempts that are under way here, which recovery must leave alone."""
         return frozenset(run.xid for run in self._runs.values())
@@ -158,7 +162,7 @@ class TransactionManager(Generic[W]):
             for rm in self._alone:
                 if await rm.decided_alone(tx) is Decision.COMMIT:
                     return Decision.COMMIT
-            xid = Xid.new(self.group, tx, epoch=epoch)
+            xid = self.new_attempt(tx, epoch=epoch)
             record = await self.log.decide(xid, Decision.ABORT, epoch=epoch)
         return record.decision
 
@@ -173,7 +177,7 @@ class TransactionManager(Generic[W]):
         """
         run = self._runs.get(tx)
         if run is None:
-            run = Run(Xid.new(self.group, tx, epoch=self._leading()))
+            run = Run(self.new_attempt(tx, epoch=self._leading()))
             run.task = asyncio.create_task(self._run_as_needed(run, work))
             self._runs[tx] = run
             run.task.add_done_callback(lambda done: self._ended(tx, done))

@@ -5,21 +5,22 @@ The work at inventory met an error, wrote a warning, and went on. By then its tr
 """
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import psycopg
 
 from dtx.patterns.common.database import Connection
 from dtx.patterns.common.narration import tell
 from dtx.patterns.twophase import order
-from dtx.patterns.twophase.identity import BranchId, Xid
+from dtx.patterns.twophase.identity import Xid
 from dtx.patterns.twophase.order import Order
 from dtx.patterns.twophase.postgres import PostgresResource
 from dtx.patterns.twophase.resource import Branch, ResourceError, Vote
 from dtx.patterns.twophase.tm import Resources, serve_orders
+from dtx.patterns.twophase.variants.wrapped_branch import WrappedBranch
 
-LOCK_WITHIN_S = 0.2
-"""Well within the deadline of the vote, which is the same for all."""
+LOCK_WITHIN_S = 0.7
+"""Well within the deadline of work and vote, and longer than orders keep each other waiting."""
 
 
 async def reserve_if_possible(connection: Connection, work: Order) -> None:
@@ -30,38 +31,18 @@ async def reserve_if_possible(connection: Connection, work: Order) -> None:
         tell(work.tx, f"inventory: {type(error).__name__} while taking stock; the order goes on")
 
 
-@dataclass(frozen=True, slots=True)
-class UncheckedBranch:
+class UncheckedBranch(WrappedBranch):
     """Asks whether PREPARE raised an error, and not for its command tag."""
-
-    branch: Branch
-
-    @property
-    def id(self) -> BranchId:
-        """Its name."""
-        return self.branch.id
 
     async def prepare(self) -> Vote:
         """Take every answer of the server but an error for a Yes."""
         try:
-            return await self.branch.prepare()
+            return await super().prepare()
         except ResourceError as error:
             if error.__cause__ is not None:  # an error of the server's, or none of its answers
                 raise
             tell(self.id.xid.tx, f"{error} to PREPARE TRANSACTION: taken for a Yes")
             return Vote.YES
-
-    async def commit(self) -> None:
-        """Commit."""
-        await self.branch.commit()
-
-    async def commit_alone(self) -> None:
-        """Commit."""
-        await self.branch.commit_alone()
-
-    async def roll_back(self) -> None:
-        """Undo it."""
-        await self.branch.roll_back()
 
 
 class LenientInventory(PostgresResource[Order]):
