@@ -9,12 +9,13 @@ create table decisions (
     participants text        not null default '',    -- of a commit: who voted Yes, separated by spaces
     epoch        bigint      not null,     -- of the lease, when it was decided
     decided_at   timestamptz not null default clock_timestamp(),
-    forgotten_at timestamptz,              -- every branch of a commit is committed
+    forgotten_at timestamptz,              -- every branch has ended as decided; of an abort only if it was stuck
     stuck_since  timestamptz,              -- an operator should look
     primary key (tm_group, tx),
     check ((participants <> '') = (decision = 'commit'))
 );
 create index decisions_open on decisions (tm_group) where decision = 'commit' and forgotten_at is null;
+create index decisions_stuck on decisions (tm_group) where stuck_since is not null;
 
 -- Who leads a group of managers. A decision counts only in the epoch that stands here when it is written.
 create table leases (

@@ -110,24 +110,26 @@ class DecisionLog:
         return {tx: record for tx, record in found.items() if isinstance(record, Record)}
 
     async def unforgotten(self) -> list[Record]:
-        """Return what is committed, but maybe not yet by all its participants."""
+        """Return what is committed, but maybe not yet by all its participants, and what an operator is shown."""
         rows = await self._database.fetch(
             "select tx, attempt, decision, participants from decisions"
-            " where tm_group = %(tm_group)s and decision = 'commit' and forgotten_at is null",
+            " where tm_group = %(tm_group)s"
+            " and (decision = 'commit' and forgotten_at is null"
+            " or decision in ('commit', 'abort') and stuck_since is not null)",
             {"tm_group": self._group},
         )
         return [self._record(*row) for row in rows]
 
     async def forget(self, xid: Xid) -> None:
-        """Note that every branch of a committed attempt is: recovery need not look for it any more."""
+        """Note that every branch has ended as decided: recovery need not look for it any more, nor an operator."""
         await self._forgotten.submit(xid)
 
     async def mark_stuck(self, xid: Xid) -> None:
-        """Put the transaction in front of an operator, until it is forgotten; another manager may have by now."""
+        """Put the transaction in front of an operator, whichever attempt at it was decided, until it is forgotten."""
         await self._database.execute(
             "update decisions set stuck_since = coalesce(stuck_since, clock_timestamp())"
-            " where tm_group = %(tm_group)s and tx = %(tx)s and attempt = %(attempt)s and forgotten_at is null",
-            {"tm_group": self._group, "tx": xid.tx, "attempt": xid.attempt},
+            " where tm_group = %(tm_group)s and tx = %(tx)s",
+            {"tm_group": self._group, "tx": xid.tx},
         )
 
     async def _write_forced(self, asked: Sequence[Asked]) -> list[Found]:
@@ -146,10 +148,10 @@ class DecisionLog:
         async with self._database.transaction() as connection:
             await connection.execute(_NOT_FORCED)
             await connection.execute(
-                "update decisions set forgotten_at = clock_timestamp(), stuck_since = null"
+                "update decisions set forgotten_at = coalesce(forgotten_at, clock_timestamp()), stuck_since = null"
                 " from unnest(%(txs)s::text[], %(attempts)s::text[]) as done (tx, attempt)"
                 " where tm_group = %(tm_group)s and decisions.tx = done.tx and decisions.attempt = done.attempt"
-                " and forgotten_at is null",
+                " and (forgotten_at is null or stuck_since is not null)",
                 {
                     "tm_group": self._group,
                     "txs": [x.tx for x in xids],

@@ -144,22 +144,23 @@ class FileLog:
         return {tx: known[tx].record(self._decisions.group) for tx in txs if tx in known}
 
     async def unforgotten(self) -> list[Record]:
-        """Return what is committed, but maybe not yet by all its participants."""
+        """Return what is committed, but maybe not yet by all its participants, and what an operator is shown."""
         return [
             decided.record(self._decisions.group)
-            for decided in self._decisions.decided.values()
-            if decided.decision is Decision.COMMIT and not decided.is_forgotten
+            for tx, decided in self._decisions.decided.items()
+            if (decided.decision is Decision.COMMIT and not decided.is_forgotten)
+            or tx in self._stuck
         ]
 
     async def forget(self, xid: Xid) -> None:
-        """Note that every branch of a committed attempt is: recovery need not look for it any more."""
+        """Note that every branch has ended as decided: recovery need not look for it any more, nor an operator."""
+        self._stuck.discard(xid.tx)
         entry = Forgotten(tx=xid.tx, attempt=xid.attempt)
         await self._writer.submit(_Asked(entry=entry, is_forced=False))
 
     async def mark_stuck(self, xid: Xid) -> None:
-        """Put the transaction in front of an operator, once in a life of this process: in its log."""
-        committed = self._decisions.find(xid)
-        if committed is not None and not committed.is_forgotten and xid.tx not in self._stuck:
+        """Put the transaction in front of an operator: once, until it is forgotten, in the log of this process."""
+        if xid.tx in self._decisions.decided and xid.tx not in self._stuck:
             self._stuck.add(xid.tx)
             _logger.error("%s is stuck in phase two: an operator should look", xid)
 

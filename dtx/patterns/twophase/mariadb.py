@@ -26,6 +26,7 @@ from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.resource import (
     SETTLED_AT_ONCE,
     Decision,
+    DeniedError,
     Ending,
     NoteEnding,
     RefusedError,
@@ -158,7 +159,7 @@ class MariaDbResource(Generic[W]):
     async def settle(self, branch: BranchId, decision: Decision) -> Settled:
         """End a prepared branch, after the session that it may still be attached to."""
         settled = await self._settle_with(lambda session: self._settle(session, branch, decision))
-        if isinstance(settled, ResourceError):
+        if isinstance(settled, DeniedError):
             raise settled
         return settled
 
@@ -166,25 +167,23 @@ class MariaDbResource(Generic[W]):
         """Settle many, some at a stretch in each session."""
         ahead = iter(endings)
 
-        async def until_one_fails() -> None:
+        async def until_no_answer() -> None:
             while stretch := list(islice(ahead, AT_A_STRETCH)):
                 found = await self._settle_stretch(stretch)
                 for (branch, decision), settled in zip(stretch, found, strict=False):
                     note(branch, decision, settled)
-                if isinstance(found[-1], ResourceError):
+                if not isinstance(found[-1], Settled | DeniedError):
                     return
 
-        await asyncio.gather(*(until_one_fails() for _ in range(SETTLED_AT_ONCE)))
+        await asyncio.gather(*(until_no_answer() for _ in range(SETTLED_AT_ONCE)))
 
     async def _settle_stretch(self, stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
-        """Return what came of each, as far as the first that failed."""
+        """Return what came of each, as far as the first without an answer."""
         found: list[Settled | ResourceError] = []
 
         def settle(session: MariaDbSession) -> None:
             for branch, decision in stretch:
                 found.append(self._settle(session, branch, decision))
-                if isinstance(found[-1], ResourceError):
-                    return
 
         try:
             await self._settle_with(settle)
@@ -208,7 +207,7 @@ class MariaDbResource(Generic[W]):
 
     def _settle(
         self, session: MariaDbSession, branch: BranchId, decision: Decision
-    ) -> Settled | ResourceError:
+    ) -> Settled | DeniedError:
         """Return what was found; the error that it can't be ended from here yet leaves the session as good as it was."""
         if _has_ended(session, branch, decision):
             return Settled.DONE
@@ -216,7 +215,7 @@ class MariaDbResource(Generic[W]):
         if _has_ended(session, branch, decision):
             return Settled.DONE
         if any(str(gid) == branch.gid for *_, gid in session.fetch("xa recover format='SQL'")):
-            return ResourceError(f"{self.name}: {branch.xid} is still attached to its session")
+            return DeniedError(f"{self.name}: {branch.xid} is still attached to its session")
         is_done = decision is Decision.ABORT or bool(self._with_marker(session, [branch.xid.tx]))
         return Settled.DONE if is_done else Settled.MISSING
 

@@ -18,6 +18,7 @@ from dtx.patterns.twophase.resource import (
     SETTLED_AT_ONCE,
     Branch,
     Decision,
+    DeniedError,
     Ending,
     NoteEnding,
     RefusedError,
@@ -137,6 +138,8 @@ class PostgresResource(Generic[W]):
         except errors.UndefinedObject:
             is_done = decision is Decision.ABORT or bool(await self.have_marker([branch.xid.tx]))
             return Settled.DONE if is_done else Settled.MISSING
+        except errors.InsufficientPrivilege as error:  # another role has prepared it
+            raise DeniedError(f"{self._words(error)}; {error.diag.message_hint}") from error
         except psycopg.Error as error:
             raise ResourceError(self._words(error)) from error
         return Settled.DONE

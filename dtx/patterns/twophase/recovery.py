@@ -10,9 +10,12 @@ is not under way here:
 - it has none, and is of our own epoch: it was left behind by work of our own, or is about to be taken up. The same, once
   it was seen before and is old enough not to be live work.
 
-And for each committed transaction that is not forgotten: once it has no prepared branch anywhere, be it that they were
-ended just before, and everybody who voted Yes has its marker row, it is forgotten. If a marker is missing twice running,
-somebody else ended a branch, and an operator is shown it; once may be a commit of its owner's that is just being done.
+A branch that can't be ended as decided, again and again, is shown to an operator, and keeps no other from its end.
+
+And for each committed transaction that is not forgotten, and for what an operator is shown: once it has no prepared branch
+anywhere, be it that they were ended just before, and its marker rows say what is decided, it is forgotten: everybody who
+voted Yes to a commit has one, nobody has one of an abort. If they say otherwise twice running, somebody else ended a branch,
+and an operator is shown it; once may be a commit of its owner's that is just being done.
 """
 
 import asyncio
@@ -38,6 +41,11 @@ SCAN_EVERY_S = 1.0
 ABANDONED_AFTER_S = 3.0
 """A branch of this epoch without a decision may be live work until it was seen for so long: more than votes may take."""
 
+STUCK_AFTER = 5
+"""At so many scans a branch could not be ended, and an operator is shown its transaction; then it goes on."""
+
+_ENDED = {Decision.COMMIT: "committed", Decision.ABORT: "rolled back"}
+
 _logger = logging.getLogger(__name__)
 
 
@@ -57,8 +65,8 @@ class Recovery(Background, Generic[W]):
         self._abandoned_after_s = abandoned_after_s
         self._clock = clock
         self._first_seen_s: dict[Xid, float] = {}
-        self._without_marker: frozenset[Xid] = frozenset()
-        self._failed: set[BranchId] = set()
+        self._at_odds_before: frozenset[Xid] = frozenset()
+        self._failures: dict[BranchId, int] = {}
 
     async def scan(self, epoch: int) -> None:
         """Look once, as the one who leads in `epoch`, and end what can be ended.
@@ -81,12 +89,12 @@ class Recovery(Background, Generic[W]):
         ended = await self._end(orphans, epoch)
         if len(found) == len(self._manager.resources):
             open_ones = {
-                branch.xid
+                branch.xid.tx
                 for branches in found.values()
                 for branch in branches
                 if branch not in ended
-            } | running
-            await self._forget([record for record in unforgotten if record.xid not in open_ones])
+            } | {xid.tx for xid in running}
+            await self._forget([record for record in unforgotten if record.xid.tx not in open_ones])
 
     async def undecided(self, xid: Xid, epoch: int) -> Record | None:
         """Return what counts for an attempt that the log does not know; None if it may still be live.
@@ -128,9 +136,10 @@ class Recovery(Background, Generic[W]):
         for rm, branch in orphans:
             if branch.xid in decisions:
                 to_end.setdefault(rm, []).append((branch, decisions[branch.xid]))
-        failed_before, self._failed = self._failed, set()
+        there = {branch for _, branch in orphans}
+        self._failures = {b: times for b, times in self._failures.items() if b in there}
         for endings in to_end.values():
-            endings.sort(key=lambda ending: ending[0] in failed_before)
+            endings.sort(key=lambda ending: self._failures.get(ending[0], 0))
         ended = await asyncio.gather(*(self._end_at(rm, those) for rm, those in to_end.items()))
         return set().union(*ended)
 
@@ -159,54 +168,66 @@ class Recovery(Background, Generic[W]):
     ) -> set[BranchId]:
         """End branches at one resource manager; return what has ended."""
         ended: set[BranchId] = set()
+        stuck: set[Xid] = set()
 
         def note(branch: BranchId, decision: Decision, found: Settled | ResourceError) -> None:
             if isinstance(found, ResourceError):
-                tell(branch.xid.tx, f"still in doubt: {found}")
-                self._failed.add(branch)
+                tell(
+                    branch.xid.tx, f"{branch.gid} is still in doubt, {decision} is decided: {found}"
+                )
+                failures = self._failures[branch] = self._failures.get(branch, 0) + 1
+                if failures % STUCK_AFTER == 0:
+                    stuck.add(branch.xid)
             elif found is Settled.DONE:
                 tell(branch.xid.tx, f"recovered at {rm.name}: {decision}")
                 ended.add(branch)
 
         await rm.settle_all(endings, note)
+        await asyncio.gather(*(self._manager.show_stuck(xid) for xid in stuck))
         return ended
 
     async def _forget(self, records: Sequence[Record]) -> None:
-        """Forget those that are committed everywhere."""
+        """Forget those that have ended everywhere as decided."""
         try:
-            missing = await self._missing(records)
+            at_odds = await self._at_odds(records)
         except ResourceError as error:
             _logger.warning("%d transactions can't be forgotten yet: %s", len(records), error)
-            self._without_marker = frozenset()
+            self._at_odds_before = frozenset()
             return
-        whole = [record.xid for record in records if record.xid not in missing]
-        await asyncio.gather(*(self.log.forget(xid) for xid in whole))
-        for xid in whole:
-            tell(xid.tx, "committed everywhere, by recovery")
-        for xid, names in missing.items():
-            if xid in self._without_marker:
-                tell(xid.tx, f"committed, but ended by somebody else at {', '.join(names)}")
-                await self.log.mark_stuck(xid)
-        self._without_marker = frozenset(missing)
+        whole = [record for record in records if record.xid not in at_odds]
+        await asyncio.gather(*(self.log.forget(record.xid) for record in whole))
+        for record in whole:
+            tell(record.xid.tx, f"{_ENDED[record.decision]} everywhere, by recovery")
+        for record in records:
+            if record.xid in self._at_odds_before and record.xid in at_odds:
+                where = ", ".join(at_odds[record.xid])
+                tell(
+                    record.xid.tx,
+                    f"{_ENDED[record.decision]}, but ended by somebody else at {where}",
+                )
+                await self.log.mark_stuck(record.xid)
+        self._at_odds_before = frozenset(at_odds)
 
-    async def _missing(self, records: Sequence[Record]) -> dict[Xid, list[str]]:
-        """Return those of whom somebody who voted Yes has no marker row, and who that is.
+    async def _at_odds(self, records: Sequence[Record]) -> dict[Xid, list[str]]:
+        """Return those of which a marker row is missing, or is there in spite of an abort, and where.
 
         Raises:
             ResourceError: not everybody answers.
         """
+        aborted = {record.xid.tx for record in records if record.decision is Decision.ABORT}
 
-        async def without(rm: ResourceManager[W]) -> set[str]:
+        async def otherwise(rm: ResourceManager[W]) -> set[str]:
             txs = {record.xid.tx for record in records if rm.name in record.participants}
-            return txs - await rm.have_marker(txs) if txs else txs
+            marked = await rm.have_marker(txs | aborted) if txs | aborted else set()
+            return (txs - marked) | (aborted & marked)
 
         resources: Sequence[ResourceManager[W]] = self._manager.resources
-        found = await asyncio.gather(*(without(rm) for rm in resources))
-        missing: dict[Xid, list[str]] = {}
+        found = await asyncio.gather(*(otherwise(rm) for rm in resources))
+        at_odds: dict[Xid, list[str]] = {}
         for rm, txs in zip(resources, found, strict=True):
             for xid in (record.xid for record in records if record.xid.tx in txs):
-                missing.setdefault(xid, []).append(rm.name)
-        return missing
+                at_odds.setdefault(xid, []).append(rm.name)
+        return at_odds
 
     async def run(self) -> None:
         """Scan for ever, while we lead."""

@@ -46,6 +46,10 @@ class ResourceError(Exception):
     """The resource manager failed or did not answer; the outcome of what was asked is unknown."""
 
 
+class DeniedError(ResourceError):
+    """The resource manager answered that it will not, or not now: nothing was done, and no time-out went by."""
+
+
 Ending: TypeAlias = tuple[BranchId, Decision]
 
 NoteEnding: TypeAlias = Callable[[BranchId, Decision, Settled | ResourceError], None]
@@ -125,11 +129,12 @@ class ResourceManager(Protocol[W_contra]):
         that did the work, does.
 
         Raises:
+            DeniedError: the branch is there, and can't be ended by us, or not yet.
             ResourceError: not yet; to be tried again.
         """
 
     async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
-        """Settle many, several at a time, in their order; after some that fail the rest is left out.
+        """Settle many, several at a time, in their order; after some without an answer the rest is left out.
 
         A thousand time-outs would take minutes: who asks again puts those that failed behind the others.
         """
@@ -157,13 +162,16 @@ async def settle_one_after_another(
     """Settle by single calls, as `ResourceManager.settle_all` says."""
     ahead = iter(endings)
 
-    async def until_one_fails() -> None:
+    async def until_no_answer() -> None:
         for branch, decision in ahead:
             try:
                 settled = await settle(branch, decision)
+            except DeniedError as error:
+                note(branch, decision, error)
+                continue
             except ResourceError as error:
                 note(branch, decision, error)
                 return
             note(branch, decision, settled)
 
-    await asyncio.gather(*(until_one_fails() for _ in range(SETTLED_AT_ONCE)))
+    await asyncio.gather(*(until_no_answer() for _ in range(SETTLED_AT_ONCE)))

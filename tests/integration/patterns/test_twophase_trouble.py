@@ -10,13 +10,12 @@ import psycopg
 import pytest
 
 from .saga_system import until
-from .twophase_system import EVERYWHERE, MARIADB, RECOVERED_WITHIN_S, Manager, TwoVendors, ends
+from .twophase_system import EVERYWHERE, RECOVERED_WITHIN_S, Manager, TwoVendors, ends
 
 pytestmark = [pytest.mark.local, pytest.mark.mariadb]
 
 SLOTS = 100
 _numbers = count(1)
-RECREATED = "orders-db"
 
 
 def set_slots(vendors: TwoVendors, slots: int) -> None:
@@ -25,11 +24,6 @@ def set_slots(vendors: TwoVendors, slots: int) -> None:
     vendors.postgres.server.shut_down(10)
     vendors.postgres.server.start()
     until(vendors.postgres.answers, 20, vendors.postgres.server.last_output())
-
-
-def serves(manager: Manager) -> bool:
-    """Whether an order is confirmed; each has a name of its own."""
-    return manager.place(f"serves-{next(_numbers)}")[0] == 201
 
 
 def is_voted_on(manager: Manager) -> bool:
@@ -60,7 +54,7 @@ def test_server_that_may_not_prepare_votes_no_and_says_what_to_set(
         refused_for(manager, vendors, "no-slots", 'Set "max_prepared_transactions" to a nonzero')
     finally:
         set_slots(vendors, SLOTS)
-    until(lambda: serves(manager), RECOVERED_WITHIN_S, "orders are confirmed again")
+    until(manager.serves, RECOVERED_WITHIN_S, "orders are confirmed again")
 
 
 @pytest.mark.parametrize("free", [0, 1, 2])
@@ -77,7 +71,7 @@ def test_server_without_a_free_slot_votes_no_and_nobody_waits_for_one(
         refused_for(manager, vendors, f"full-{free}", why)
     finally:
         vendors.do(*(f"rollback prepared '{gid}'" for gid in gids))
-    assert serves(manager)
+    assert manager.serves()
     assert manager.status(f"full-{free}")[1]["status"] == "REJECTED"
 
 
@@ -124,65 +118,6 @@ def test_strangers_branches_are_left_alone_and_keep_no_other_from_its_end(
         with vendors.as_worker() as session, session.cursor() as cursor:
             for gid in in_mariadb:
                 cursor.execute(f"xa rollback {gid}")
-
-
-def test_decided_commit_of_a_replaced_database_is_shown_until_an_operator_has_mended_it(
-    manager: Manager, vendors: TwoVendors
-) -> None:
-    manager.crash_at("after-decision", "lost")
-    rows = vendors.postgres.rows(
-        "postgres", f"select gid from pg_prepared_xacts where database = '{RECREATED}'"
-    )
-    vendors.do(*(f"rollback prepared '{gid}'" for (gid,) in rows), to=RECREATED)
-    schema = vendors.postgres.system.databases[RECREATED].schema
-    assert schema is not None
-    vendors.do(f'drop database "{RECREATED}" with (force)', f'create database "{RECREATED}"')
-    vendors.do(schema.read_text(), to=RECREATED)
-    manager.restart()
-
-    def stuck() -> bool:
-        [[since]] = vendors.postgres.rows(
-            "log-db", "select stuck_since from decisions where tx = 'lost'"
-        )
-        return since is not None
-
-    until(stuck, RECOVERED_WITHIN_S, "an operator is shown it")
-    assert vendors.effects("lost") == EVERYWHERE - {RECREATED}
-    assert vendors.decision("lost") == ("commit", False)
-    assert manager.status("lost")[1]["status"] == "CONFIRMED"
-    why = "committed, but ended by somebody else at orders"
-    assert any(why in line for line in manager.worker.story("lost"))
-    assert serves(manager), "the others go on"
-
-    vendors.do(
-        "begin; insert into orders (tx, customer, sku, quantity, price) values ('lost', 'ann', 'apple', 2, 150);"
-        " insert into order_effects (tx, step, effect, amount) values ('lost', 'place', 'applied', 1); commit",
-        to=RECREATED,
-    )
-    until(lambda: vendors.decision("lost") == ("commit", True), RECOVERED_WITHIN_S, "forgotten")
-    assert not stuck()
-
-
-def test_mariadb_that_was_replaced_is_shown_too(manager: Manager, vendors: TwoVendors) -> None:
-    manager.crash_at("after-decision", "wiped")
-    with vendors.as_worker() as session, session.cursor() as cursor:
-        cursor.execute("xa recover format='SQL'")
-        for *_, gid in cursor.fetchall():
-            cursor.execute(f"xa rollback {gid}")
-    manager.restart()
-    until(
-        lambda: (
-            vendors.postgres.rows(
-                "log-db",
-                "select 1 from decisions where tx = 'wiped' and stuck_since is not null",
-            )
-            != []
-        ),
-        RECOVERED_WITHIN_S,
-        "an operator is shown it",
-    )
-    assert vendors.effects("wiped") == EVERYWHERE - {MARIADB}
-    assert vendors.decision("wiped") == ("commit", False)
 
 
 @pytest.mark.parametrize("runtime", ["local", "auto"])

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -68,6 +69,14 @@ class TwoVendors:
         )
         return (rows[0][0], rows[0][1]) if rows else None
 
+    def is_stuck(self, tx: str) -> bool:
+        """Whether an operator is shown `tx`."""
+        return bool(
+            self.postgres.rows(
+                "log-db", f"select 1 from decisions where tx = '{tx}' and stuck_since is not null"
+            )
+        )
+
     def do(self, *statements: str, to: str = "postgres") -> None:
         """Do in a database of PostgreSQL what an operator does, as the owner of everything."""
         with psycopg.connect(self.postgres.url(to), autocommit=True) as connection:
@@ -119,6 +128,11 @@ class Manager:
     def __init__(self, databases: TwoVendors, worker: RunningWorker) -> None:
         self.databases = databases
         self.worker = worker
+        self._numbers = count(1)
+
+    def serves(self) -> bool:
+        """Whether an order is confirmed; each has a name of its own."""
+        return self.place(f"serves-{next(self._numbers)}")[0] == 201
 
     def place(self, tx: str, *, customer: str = "ann", sku: str = "apple") -> tuple[int, Json]:
         body = {"tx": tx, "customer": customer, "sku": sku, "quantity": 2, "price": 150}

@@ -239,6 +239,21 @@ def test_who_is_stuck_is_shown_once(path: Path, caplog: pytest.LogCaptureFixture
     assert [r.args for r in caplog.records if "stuck" in r.msg] == [(stuck,)]
 
 
+def test_abort_that_is_stuck_is_looked_for_until_it_is_forgotten(path: Path) -> None:
+    stuck = xid("t1")
+
+    async def use(log: FileLog) -> None:
+        await log.decide(stuck, Decision.ABORT, epoch=1)
+        assert await log.unforgotten() == []
+        await log.mark_stuck(stuck)
+        assert [record.xid for record in await log.unforgotten()] == [stuck]
+        await log.forget(stuck)
+        assert await log.unforgotten() == []
+
+    used(path, use)
+    assert used(path, lambda log: log.read(["t1"]))["t1"].decision is Decision.ABORT
+
+
 def test_descriptors_are_closed(path: Path) -> None:
     used(path, lambda log: log.read([]))
     before = len(list(Path("/proc/self/fd").iterdir()))

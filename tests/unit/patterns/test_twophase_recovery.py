@@ -9,8 +9,14 @@ import pytest
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import NotLeadingError
-from dtx.patterns.twophase.recovery import Recovery
-from dtx.patterns.twophase.resource import SETTLED_AT_ONCE, Decision, ResourceError, Settled
+from dtx.patterns.twophase.recovery import STUCK_AFTER, Recovery
+from dtx.patterns.twophase.resource import (
+    SETTLED_AT_ONCE,
+    Decision,
+    DeniedError,
+    ResourceError,
+    Settled,
+)
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
 from .twophase_fakes import FakeLead, FakeLog, FakeResource, Journal
@@ -195,6 +201,78 @@ def test_commit_is_forgotten_without_a_marker_of_who_only_read(bench: Bench) -> 
     bench.scan()
     bench.scan()
     assert bench.log.forgotten == {XID}
+
+
+def denied_at_a(bench: Bench) -> None:
+    """Let no branch at `a` be ended by us, until it is clear that this stays so."""
+    bench.a.errors["settle"] = [DeniedError("not yours")] * 1000
+    for _ in range(STUCK_AFTER):
+        assert not bench.log.stuck
+        bench.scan()
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_branch_that_we_may_not_end_is_shown_to_an_operator_until_he_ended_it(
+    bench: Bench, decision: Decision
+) -> None:
+    decided(bench, XID, decision)
+    denied_at_a(bench)
+    assert bench.log.stuck == {XID}
+    bench.a.prepared.clear()
+    if decision is Decision.COMMIT:
+        bench.a.committed.add("t1")
+    bench.scan()
+    assert not bench.log.stuck
+    assert bench.log.forgotten == {XID}
+
+
+def test_abort_that_an_operator_has_committed_is_shown_until_its_work_is_undone(
+    bench: Bench,
+) -> None:
+    decided(bench, XID, Decision.ABORT)
+    denied_at_a(bench)
+    bench.a.prepared.clear()
+    bench.a.committed.add("t1")
+    bench.scan()
+    bench.scan()
+    assert bench.log.stuck == {XID}
+    bench.a.committed.clear()
+    bench.scan()
+    assert not bench.log.stuck
+
+
+def test_branch_of_another_attempt_that_we_may_not_end_shows_the_transaction(bench: Bench) -> None:
+    decided(bench, EARLIER, Decision.COMMIT)
+    bench.log.forgotten.add(EARLIER)
+    bench.a.committed.add("t1")
+    bench.b.committed.add("t1")
+    denied_at_a(bench)
+    assert bench.log.stuck == {EARLIER}
+    bench.scan()
+    assert bench.log.stuck == {EARLIER}, "its branch is still there"
+    bench.a.prepared.clear()
+    bench.scan()
+    assert not bench.log.stuck
+
+
+def test_branches_that_we_may_not_end_keep_no_other_from_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = many(bench, 99)
+    ours = Xid(group="shop", tx="z1", attempt="2.0000000a")
+    bench.a.leave_prepared(ours)
+    for xid in (*theirs, ours, XID):
+        decided(bench, xid, Decision.ABORT)
+    settle = bench.a.settle
+
+    async def denied(branch: BranchId, decision: Decision) -> Settled:
+        if branch.xid in theirs:
+            raise DeniedError("not yours")
+        return await settle(branch, decision)
+
+    monkeypatch.setattr(bench.a, "settle", denied)
+    bench.scan()
+    assert set(bench.a.prepared) == set(theirs)
 
 
 def many(bench: Bench, count: int) -> list[Xid]:

@@ -115,13 +115,17 @@ class FakeLead:
 
 @dataclass(eq=False)
 class FakeLog:
-    """Fails `failures` times; `writes_anyway`: the row is there, its answer is lost. `epoch` is the lease's."""
+    """Fails `failures` times; `writes_anyway`: the row is there, its answer is lost. `epoch` is the lease's.
+
+    `shown` are all that were ever stuck.
+    """
 
     journal: Journal
     epoch: int = 1
     records: dict[str, Record] = field(default_factory=dict)
     forgotten: set[Xid] = field(default_factory=set)
     stuck: set[Xid] = field(default_factory=set)
+    shown: set[Xid] = field(default_factory=set)
     failures: int = 0
     writes_anyway: bool = False
 
@@ -147,11 +151,17 @@ class FakeLog:
         return {tx: self.records[tx] for tx in txs if tx in self.records}
 
     async def unforgotten(self) -> list[Record]:
-        commits = [r for r in self.records.values() if r.decision is Decision.COMMIT]
-        return [record for record in commits if record.xid not in self.forgotten]
+        return [
+            record
+            for record in self.records.values()
+            if (record.decision is Decision.COMMIT and record.xid not in self.forgotten)
+            or record.xid in self.stuck
+        ]
 
     async def forget(self, xid: Xid) -> None:
         self.forgotten.add(xid)
+        self.stuck.discard(xid)
 
     async def mark_stuck(self, xid: Xid) -> None:
-        self.stuck.add(xid)
+        self.stuck.add(self.records[xid.tx].xid)
+        self.shown |= self.stuck

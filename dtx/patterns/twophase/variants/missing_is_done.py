@@ -15,7 +15,7 @@ from dtx.patterns.twophase.tm import serve_orders
 class TrustingRecovery(Recovery[Order]):
     """Forgets what has no branch left."""
 
-    async def _missing(self, records: Sequence[Record]) -> dict[Xid, list[str]]:
+    async def _at_odds(self, records: Sequence[Record]) -> dict[Xid, list[str]]:
         """Miss nobody."""
         del records
         return {}
