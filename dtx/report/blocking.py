@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dtx.core.verdict import BlockingSummary, KeyAvailability
+from dtx.core.verdict import BlockedDatabase, BlockingSummary, KeyAvailability
 from dtx.report import colours
 from dtx.report.tables import bare_table
 from dtx.report.wording import clean, count, listed, seconds
@@ -79,9 +79,16 @@ def _databases(blocking: BlockingSummary) -> Table:
             *(seconds(time_s) for time_s in times),
             "not known" if each.rows is None else f"{each.rows:,}",
             f"{each.waits:,}",
-            seconds(each.longest_wait_s) if each.waits else "",
+            _longest_wait(each),
         )
     return table
+
+
+def _longest_wait(blocked: BlockedDatabase) -> str:
+    """Return how long somebody waited, as far as it was seen: from the first look at it to the last."""
+    if not blocked.waits:
+        return ""
+    return seconds(blocked.longest_wait_s) if blocked.longest_wait_s else "seen once"
 
 
 def _keys(blocking: BlockingSummary) -> Table:

@@ -78,6 +78,19 @@ def test_nobody_waited_and_no_keys_leave_their_parts_out() -> None:
         assert words not in text
 
 
+def test_wait_that_was_seen_once_has_no_length() -> None:
+    payments, orders = BLOCKING.databases
+    once = msgspec.structs.replace(payments, longest_wait_s=0.0)
+    [line] = [
+        line
+        for line in rendered(changed(databases=(once, orders))).splitlines()
+        if line.startswith("  payments-db")
+    ]
+    assert line.split()[-3:] == ["27", "seen", "once"]
+    [nobody] = [line for line in rendered(BLOCKING).splitlines() if line.startswith("  orders-db")]
+    assert nobody.split()[-1] == "0"
+
+
 def test_nothing_is_said_without_branches_in_doubt() -> None:
     assert rendered(None) == ""
 
