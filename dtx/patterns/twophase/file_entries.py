@@ -53,11 +53,15 @@ Entry = Started | Decided | Forgotten
 
 @dataclass(slots=True, kw_only=True)
 class Decisions:
-    """All decisions of a group in `epoch`, by transaction; `superfluous` entries of the file say nothing any more."""
+    """All decisions of a group in `epoch`, by transaction; `superfluous` entries of the file say nothing any more.
+
+    `open` are the transactions that are committed and not forgotten.
+    """
 
     group: str
     epoch: int
     decided: dict[str, Decided] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
     superfluous: int = 0
 
     def find(self, xid: Xid) -> Decided | None:
@@ -78,11 +82,14 @@ class Decisions:
             if there is not None:
                 raise ValueError(f"a second decision of {entry.tx}")
             self.decided[entry.tx] = entry
+            if entry.decision is Decision.COMMIT and not entry.is_forgotten:
+                self.open.add(entry.tx)
             return
         xid = Xid(group=self.group, tx=entry.tx, attempt=entry.attempt)
         if (committed := self.find(xid)) is None:
             raise ValueError(f"{xid} is forgotten, but it was not committed")
         self.decided[entry.tx] = msgspec.structs.replace(committed, is_forgotten=True)
+        self.open.discard(entry.tx)
         self.superfluous += 1
 
     def as_file(self) -> bytes:

@@ -145,12 +145,8 @@ class FileLog:
 
     async def unforgotten(self) -> list[Record]:
         """Return what is committed, but maybe not yet by all its participants, and what an operator is shown."""
-        return [
-            decided.record(self._decisions.group)
-            for tx, decided in self._decisions.decided.items()
-            if (decided.decision is Decision.COMMIT and not decided.is_forgotten)
-            or tx in self._stuck
-        ]
+        known = self._decisions
+        return [known.decided[tx].record(known.group) for tx in known.open | self._stuck]
 
     async def forget(self, xid: Xid) -> None:
         """Note that every branch has ended as decided: recovery need not look for it any more, nor an operator."""
