@@ -184,8 +184,8 @@ class KeyAvailability(msgspec.Struct, frozen=True, kw_only=True):
 class BlockingSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What prepared branches cost that stayed in doubt for `at_least_s` or longer.
 
-    `branches` of so many `transactions`, of which `unresolved` were in doubt to the end, the first and the last of them
-    from `begin_s` to `end_s` after the main phase began. They held at most `rows` at once (None: no server told), for
+    `branches` of so many `transactions`, of which `unresolved` were in doubt to the end; `strangers` of the branches name no
+    transaction that was submitted. The first and the last of them were in doubt from `begin_s` to `end_s` after the main phase began. They held at most `rows` at once (None: no server told), for
     which so many database transactions were seen to wait: `waits`. `causes` are the nodes that were down meanwhile, or the
     faults that were on, in words -> for how many seconds. Of the transactions of that time, `unserved` were under way
     while such a node was down; of the rest, `touched` needed a row which a branch in doubt held, and `untouched` did
@@ -207,6 +207,7 @@ class BlockingSummary(msgspec.Struct, frozen=True, kw_only=True):
     unserved: KeyAvailability | None = None
     touched: KeyAvailability | None = None
     untouched: KeyAvailability | None = None
+    strangers: int = 0
 
 
 class BranchLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,12 +44,20 @@ def sentence(blocking: BlockingSummary) -> str:
 
 
 def _stayed(blocking: BlockingSummary) -> str:
-    branches = "1 branch" if blocking.branches == 1 else f"{blocking.branches:,} branches"
     held = "" if blocking.rows is None else f" and held {count(blocking.rows, 'row')}"
-    return (
-        f"{branches} of {count(blocking.transactions, 'transaction')} stayed in doubt "
-        f"for up to {seconds(blocking.longest_s)}{held}"
-    )
+    return f"{_who(blocking)} stayed in doubt for up to {seconds(blocking.longest_s)}{held}"
+
+
+def _who(blocking: BlockingSummary) -> str:
+    strangers = blocking.strangers
+    if strangers == blocking.branches:
+        return f"{_branches(strangers)} naming no transaction of this run"
+    known = f"{_branches(blocking.branches - strangers)} of {count(blocking.transactions, 'transaction')}"
+    return f"{known} and {strangers:,} naming none of this run" if strangers else known
+
+
+def _branches(number: int) -> str:
+    return "1 branch" if number == 1 else f"{number:,} branches"
 
 
 def _shares(blocking: BlockingSummary) -> Iterator[str]:

@@ -61,5 +61,7 @@ def _listed(heading: str, at: BranchesAt, logs: Sequence[str]) -> Iterator[Rende
 
 def _cells(branch: BranchLine, *, has_log: bool) -> list[str]:
     rows = "?" if branch.rows is None else f"{branch.rows:,}"
-    cells = [clean(branch.participant), clean(branch.name), seconds(branch.age_s), rows]
+    name = clean(branch.name)
+    whose = name if branch.tx is not None else f"{name} (names no transaction of this run)"
+    cells = [clean(branch.participant), whose, seconds(branch.age_s), rows]
     return [*cells, clean(branch.decision)] if has_log else cells

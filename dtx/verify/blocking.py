@@ -46,7 +46,7 @@ def measure_blocking(ledger: Ledger) -> BlockingSummary | None:
     return BlockingSummary(
         at_least_s=BLOCKED_AFTER_S,
         branches=len(branches),
-        transactions=len({branch.tx or branch.name for branch in branches}),
+        transactions=len({branch.tx for branch in branches if branch.tx is not None}),
         unresolved=sum(branch.ended_ns is None for branch in branches),
         longest_s=_seconds(max(_durations(branches, end_ns))),
         rows=_most_rows(branches, end_ns),
@@ -59,6 +59,7 @@ def measure_blocking(ledger: Ledger) -> BlockingSummary | None:
         unserved=_share(ledger, groups[_Group.UNSERVED]),
         touched=_share(ledger, groups[_Group.TOUCHED]),
         untouched=_share(ledger, groups[_Group.UNTOUCHED]),
+        strangers=sum(branch.tx is None for branch in branches),
     )
 
 

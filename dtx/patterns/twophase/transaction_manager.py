@@ -63,13 +63,13 @@ class Logging(Protocol):
         """Return what is decided."""
 
     async def unforgotten(self) -> list[Record]:
-        """Return what is committed, but maybe not yet by all its participants."""
+        """Return what is committed, but maybe not yet by all its participants, and what an operator is shown."""
 
     async def forget(self, xid: Xid) -> None:
-        """Note that every branch is committed."""
+        """Note that every branch has ended as decided."""
 
     async def mark_stuck(self, xid: Xid) -> None:
-        """Show the transaction to an operator."""
+        """Show the transaction to an operator, whichever attempt at it was decided, until it is forgotten."""
 
 
 @dataclass(slots=True)
@@ -327,7 +327,7 @@ class TransactionManager(Generic[W]):
 
     async def show_stuck(self, xid: Xid) -> None:
         """Put a transaction in front of an operator, if the log can be reached."""
-        tell(xid.tx, "stuck in phase two")
+        tell(xid.tx, "stuck in phase two: an operator should look")
         try:
             await self.log.mark_stuck(xid)
         except psycopg.Error as error:

@@ -6,11 +6,13 @@ Time is the machine's too: where other programs had much of the processors, what
 nobody. What does not move at all any more for as long as the contract allows is stuck on any machine.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from dtx.config.model import Contract
 from dtx.core.history import QuietEvent
 from dtx.core.verdict import Finding
+from dtx.verify.branches import transaction_of
 from dtx.verify.check import Checker, Judgement, Premise, convict
 from dtx.verify.excuse import excuse_for_lateness
 from dtx.verify.ledger import Ledger
@@ -49,7 +51,7 @@ def _findings(ledger: Ledger, quiet: QuietEvent) -> tuple[Finding, ...]:
     if frozen:
         return frozen
     if not quiet.is_quiet:
-        return (_never_quiet(quiet),)
+        return (_never_quiet(ledger, quiet),)
     limit_s = ledger.contract.converges_within_s
     return (_late(quiet, limit_s),) if limit_s is not None and quiet.waited_s > limit_s else ()
 
@@ -63,15 +65,25 @@ def _open_at(ledger: Ledger, tx: str) -> list[str]:
     return lines
 
 
-def _never_quiet(quiet: QuietEvent) -> Finding:
+def _never_quiet(ledger: Ledger, quiet: QuietEvent) -> Finding:
     remaining = quiet.remaining or ("what was still open was not recorded",)
+    left = [*_left_prepared(ledger)]
     return Finding(
         checker=NAME,
         claim=CLAIM,
         summary=f"not quiet {quiet.waited_s:.1f} s after healing: {remaining[0]}",
         subjects=remaining,
-        evidence=remaining[:_SHOWN_REMAINING],
+        evidence=(*remaining[:_SHOWN_REMAINING], *left[:_SHOWN_REMAINING]),
     )
+
+
+def _left_prepared(ledger: Ledger) -> Iterator[str]:
+    """Yield what is prepared in the end. A stranger's counts too: which names are the system's own, nobody told dtx."""
+    for row in ledger.observations.prepared:
+        name = row.name or row.gid
+        tx = transaction_of(name, ledger.operations)
+        whose = "which names no transaction of this run" if tx is None else f"of {tx}"
+        yield f"{row.participant}: {name} is prepared, {whose}"
 
 
 def _late(quiet: QuietEvent, limit_s: float) -> Finding:

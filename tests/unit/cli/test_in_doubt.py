@@ -9,8 +9,8 @@ import pytest
 from dtx.config.find import find_system
 from dtx.config.loader import load_system
 from dtx.core.exit_codes import ExitCode
-from dtx.core.observation import DecisionRow
-from tests.support.histories import PAYMENTS, RunBuilder, wall
+from dtx.core.observation import DecisionRow, PreparedRow
+from tests.support.histories import ORDERS, PAYMENTS, RunBuilder, wall
 from tests.support.verdicts import make_holds, make_plan, write_run
 from tests.unit.cli.conftest import Dtx
 
@@ -58,6 +58,16 @@ def test_branches_are_listed_with_what_the_decision_log_says(dtx: Dtx, run: RunB
     assert (branch["participant"], branch["tx"], branch["age_s"]) == (PAYMENTS, "t000001", 1.5)
     assert (branch["rows"], branch["decision"]) == (1, "nothing; abort 2.0 s later")
     assert document["end"]["branches"] == []
+
+
+def test_stranger_s_branch_is_listed_as_what_it_is(dtx: Dtx, run: RunBuilder) -> None:
+    run.prepared.append(PreparedRow(participant=PAYMENTS, gid="X'ff00fe',X'80',7"))
+    run.prepared.append(PreparedRow(participant=ORDERS, gid="report_\x1b[2J"))
+    record(run)
+    out = dtx("show", "a", "--in-doubt").out
+    assert "X'ff00fe',X'80',7 (names no transaction of this run)" in out
+    assert "report_\N{REPLACEMENT CHARACTER}[2J (names no transaction of this run)" in out
+    assert "shop:t000001:payments-db " in out
 
 
 def test_a_run_without_any_says_so_and_that_no_log_was_read(dtx: Dtx) -> None:

@@ -62,6 +62,8 @@ def test_the_whole_price_in_one_sentence() -> None:
     [
         ({"causes": {}}, "11 branches of 3"),
         ({"branches": 1, "transactions": 1}, "1 branch of 1 transaction stayed"),
+        ({"strangers": 11, "transactions": 0}, "11 branches naming no transaction of this run stayed"),
+        ({"strangers": 2}, "9 branches of 3 transactions and 2 naming none of this run stayed"),
         ({"rows": None}, "up to 2.9 s;"),
         ({"unserved": None}, "Done in time: 96 % of the transactions whose rows were free meanwhile, 12 % of those"),
         ({"touched": None, "unserved": None}, "96 % of the transactions whose rows were free meanwhile."),

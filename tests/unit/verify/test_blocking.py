@@ -184,3 +184,11 @@ class TestTheDecisionLogSays:
             (ORDERS, f"shop:t000001:{ORDERS}", "t000001", 22.0),
             (PAYMENTS, "t000001,x", "t000001", 0.2),
         ]
+
+
+def test_stranger_s_branch_is_counted_apart_from_those_of_transactions(run: RunBuilder) -> None:
+    run.in_doubt("stranger", PAYMENTS, 1.0, None)
+    blocking = run.judge().blocking
+    assert blocking is not None
+    assert (blocking.branches, blocking.transactions, blocking.strangers) == (3, 1, 1)
+    assert blocking.unresolved == 1

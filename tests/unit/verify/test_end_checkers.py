@@ -3,7 +3,7 @@
 import pytest
 
 from dtx.core.history import NodeEvidence, ProcessChange, QuietEvent
-from dtx.core.observation import ResidueRow
+from dtx.core.observation import PreparedRow, ResidueRow
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
 from tests.support.histories import (
@@ -11,6 +11,7 @@ from tests.support.histories import (
     HELD_LINK,
     INVENTORY,
     KILLED_NODE,
+    ORDERS,
     PAUSED_NODE,
     PAYMENTS,
     POWERLESS_NODE,
@@ -65,6 +66,26 @@ def test_not_quiet_without_pending_rows_names_what_remained(run: RunBuilder) -> 
     verdict = run.judge()
     assert verdict.violated_checkers == ("convergence",)
     assert "proxies hold 12 bytes" in check_of(verdict, "convergence").findings[0].summary
+
+
+def test_branch_left_prepared_is_named_and_a_stranger_s_is_told_apart(run: RunBuilder) -> None:
+    for gid, name in (
+        ("shop:t0001:1.0a:orders", ""),
+        ("X'ff00',X'80',7", ""),
+        ("1_cg==_eA==", "r,x"),
+    ):
+        run.prepared.append(PreparedRow(participant=ORDERS, gid=gid, name=name))
+    run.quiet = QuietEvent(
+        at_ns=mono(22), is_quiet=False, waited_s=10.0, remaining=("orders-db: prepared branches: 3",)
+    )  # fmt: skip
+    verdict = run.judge()
+    assert verdict.violated_checkers == ("convergence",)
+    assert check_of(verdict, "convergence").findings[0].evidence == (
+        "orders-db: prepared branches: 3",
+        "orders-db: shop:t0001:1.0a:orders is prepared, of t0001",
+        "orders-db: X'ff00',X'80',7 is prepared, which names no transaction of this run",
+        "orders-db: r,x is prepared, which names no transaction of this run",
+    )
 
 
 def late(run: RunBuilder) -> None:
