@@ -73,7 +73,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one checker says: `judged` things were looked at; `reason` is why it is unknown or not claimed.
 
-    `is_claimed` is False when the contract does not claim the invariant: then it is measured only.
+    `is_claimed` is False when the contract does not claim the invariant: then it is measured only. `tx` is a transaction whose
+    story shows why it is unknown, if there is one.
     """
 
     checker: str
@@ -82,6 +83,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     is_claimed: bool = True
+    tx: str | None = None
 
 
 class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):

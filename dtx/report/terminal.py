@@ -19,7 +19,7 @@ from dtx.report.headline import headline, particulars
 from dtx.report.readers import reader_lines
 from dtx.report.tables import InvariantsInShort, invariants, latencies
 from dtx.report.variant import variant_lines
-from dtx.report.violation import violation
+from dtx.report.violation import story_table, violation
 from dtx.report.wording import clean, command_line, count, seconds
 
 
@@ -95,6 +95,10 @@ def _reasons(verdict: Verdict) -> Iterator[RenderableType]:
     yield _heading("Why this run proves nothing")
     for reason in verdict.reasons:
         yield Padding(Text(clean(reason), style=colours.of_status(Status.UNKNOWN)), (0, 0, 0, 2))
+    for tx in [check.tx for check in verdict.checks if check.tx is not None]:
+        yield Text("")
+        yield _heading(f"The story of {clean(tx)}")
+        yield story_table(verdict.stories.get(tx, ()))
 
 
 def _counts(verdict: Verdict) -> Iterator[Padding]:

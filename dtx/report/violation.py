@@ -71,6 +71,8 @@ def standing(verdict: Verdict, tx: str) -> str:
     for finding in findings:
         if finding.suspect is not None and finding.suspect.tx == tx:
             return f"not accused, but {_touched(finding.suspect)}, where the sum is wrong"
+    if tx in {check.tx for check in verdict.checks}:
+        return "ended as most did"
     return "not claimed, so not convicted"
 
 

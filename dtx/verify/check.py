@@ -27,11 +27,12 @@ class Premise(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a checker found: `judged` things were looked at; `undecided` says why it can't tell."""
+    """What a checker found: `judged` things were looked at; `undecided` says why it can't tell, and the story of `tx` shows it."""
 
     judged: int
     findings: tuple[Finding, ...] = ()
     undecided: str = ""
+    tx: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

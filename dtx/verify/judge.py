@@ -111,12 +111,13 @@ def judge(
 
 
 def _named(checks: Sequence[CheckResult]) -> set[str]:
-    """Return the transactions whose stories findings ask for: the violating ones; if none is accused, suspects."""
+    """Return the transactions whose stories are asked for: the violating ones; if none is accused, suspects and examples."""
     violating = {f.tx for check in checks for f in check.findings if f.tx is not None}
     claimed = [finding for check in checks if check.is_claimed for finding in check.findings]
     if any(finding.tx is not None for finding in claimed):
         return violating
-    return violating | {finding.suspect.tx for finding in claimed if finding.suspect is not None}
+    suspects = {finding.suspect.tx for finding in claimed if finding.suspect is not None}
+    return violating | suspects | {check.tx for check in checks if check.tx is not None}
 
 
 def _status(accusations: Sequence[str], doubts: Sequence[str]) -> Status:
@@ -154,6 +155,7 @@ def _run(checker: Checker, ledger: Ledger, unmet: dict[Premise, str]) -> _Checke
             findings=judgement.findings,
             reason=judgement.undecided or ("" if is_claimed else _NOT_CLAIMED),
             is_claimed=is_claimed,
+            tx=judgement.tx,
         )
     )
 

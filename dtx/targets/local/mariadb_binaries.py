@@ -10,7 +10,10 @@ from dtx.targets.cache import UNPRIVILEGED_ID, made_once
 from dtx.targets.local.unprivileged import run_unprivileged
 from dtx.targets.mariadb.setup import INIT_SQL, INSTALL_OPTIONS, SERVER_OPTIONS, fingerprint
 
-HINT = "apt-get install --no-install-recommends mariadb-server, or set DTX_MARIADB_BIN to a folder with mariadbd and mariadb-install-db"
+HINT = (
+    "apt-get install --no-install-recommends mariadb-server, or set DTX_MARIADB_BIN to a folder with mariadbd and "
+    "mariadb-install-db; or start a Docker engine, and take --runtime docker"
+)
 
 _FOLDERS = (
     "/usr/sbin",

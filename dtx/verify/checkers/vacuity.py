@@ -3,6 +3,8 @@
 Never convicts: it makes the verdict unknown, with the reason and a hint.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from dtx.config.model import Contract
@@ -10,7 +12,8 @@ from dtx.core.history import Outcome
 from dtx.verify.check import Checker, Judgement
 from dtx.verify.landing import judge_landing
 from dtx.verify.ledger import Ledger
-from dtx.verify.words import listed
+from dtx.verify.operations import Operation
+from dtx.verify.words import answer_words, listed
 
 NAME: Final = "vacuity"
 CLAIM: Final = (
@@ -33,13 +36,33 @@ def judge(ledger: Ledger) -> Judgement:
         )
     # What committed in the warm-up shows that the system works, not that it was tried.
     main_ns = ledger.timeline.main_ns
+    example = None
     submitted = [tx for tx, each in ledger.operations.items() if each.invoked_ns >= main_ns]
     if not any(_is_committed(ledger, tx) for tx in submitted):
-        reasons.append(
-            "no transaction of the main phase committed; look at the client's answers and the workers' logs, "
-            "then try --fault none"
-        )
-    return Judgement(judged=len(ledger.timeline.windows), undecided="; ".join(reasons))
+        example = _usual_one([ledger.operations[tx] for tx in submitted])
+        reasons.append(f"no transaction of the main phase committed{_how(ledger, example)}")
+    return Judgement(
+        judged=len(ledger.timeline.windows),
+        undecided="; ".join(reasons),
+        tx=None if example is None else example.tx,
+    )
+
+
+def _usual_one(operations: Sequence[Operation]) -> Operation | None:
+    """Return the first of those that ended as most did for their client."""
+    if not operations:
+        return None
+    ends = [(operation.outcome, operation.status) for operation in operations]
+    [(usual, _)] = Counter(ends).most_common(1)
+    return operations[ends.index(usual)]
+
+
+def _how(ledger: Ledger, example: Operation | None) -> str:
+    """Return how it went instead, and what to try."""
+    if example is None:
+        return ", as none was submitted"
+    words = f"; most ended as {example.tx}, which {answer_words(example)}"
+    return f"{words}; then try --fault none" if ledger.timeline.windows else words
 
 
 def _is_committed(ledger: Ledger, tx: str) -> bool:

@@ -1,10 +1,6 @@
 """Servers that are not as two-phase commit needs them: a clear No, or a state that an operator sees."""
 
-import os
-import subprocess
-import sys
 from itertools import count
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -118,16 +114,3 @@ def test_strangers_branches_are_left_alone_and_keep_no_other_from_its_end(
         with vendors.as_worker() as session, session.cursor() as cursor:
             for gid in in_mariadb:
                 cursor.execute(f"xa rollback {gid}")
-
-
-@pytest.mark.parametrize("runtime", ["local", "auto"])
-def test_machine_without_mariadb_is_told_what_to_install(tmp_path: Path, runtime: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dtx", "run", "2pc", "--runtime", runtime],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-        env=os.environ | {"DTX_MARIADB_BIN": "/nowhere", "DOCKER_HOST": "tcp://127.0.0.1:1"},
-    )  # fmt: skip
-    assert done.returncode == 4
-    assert "no mariadbd and mariadb-install-db in /nowhere" in done.stderr
-    assert "apt-get install --no-install-recommends mariadb-server" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr

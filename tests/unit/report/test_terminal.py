@@ -13,6 +13,7 @@ from dtx.core.run_folder import Plan
 from dtx.core.schedule import Omission
 from dtx.core.verdict import Finding, Progress, ReaderSummary, Status, StoryLine, Suspect, Verdict
 from dtx.report.terminal import print_report
+from dtx.report.violation import standing
 from tests.support.verdicts import (
     CHECKERS,
     GUILTY,
@@ -70,6 +71,20 @@ def test_an_unknown_verdict_tells_its_reasons_before_all_else() -> None:
     assert "proves nothing" in text
     assert "did not land" in text
     assert "HOLDS" not in text
+
+
+def test_a_run_without_a_commit_tells_the_story_of_one_that_did_not() -> None:
+    verdict = make_unknown()
+    *others, vacuity = verdict.checks
+    shown = msgspec.structs.replace(
+        verdict,
+        checks=(*others, msgspec.structs.replace(vacuity, tx=GUILTY)),
+        stories={GUILTY: (StoryLine(at_s=1.0, who="tm", what="abort: not permitted"),)},
+    )
+    text = rendered(shown, width=120)
+    assert text.index(NOT_LANDED) < text.index(f"The story of {GUILTY}") < text.index("Faults")
+    assert "abort: not permitted" in text
+    assert standing(shown, GUILTY) == "ended as most did"
 
 
 def test_a_violation_is_told_as_a_story_then_evidence_then_how_many() -> None:

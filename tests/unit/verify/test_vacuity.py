@@ -202,15 +202,39 @@ def test_evidence_stands_even_if_the_fault_did_not_land(run: RunBuilder) -> None
 
 def test_run_without_commits_proves_nothing() -> None:
     run = RunBuilder()
-    run.refuse("t0001")
-    run.lose("t0002", 2.0)
+    run.lose("t0001")
+    run.refuse("t0002", 2.0)
+    run.refuse("t0003", 3.0)
     verdict = run.judge()
     assert verdict.status is Status.UNKNOWN
-    assert "no transaction of the main phase committed" in verdict.reasons[0]
+    assert verdict.reasons == (
+        "vacuity: no transaction of the main phase committed; most ended as t0002, which is told refused (409)",
+    )
+    assert verdict.stories.keys() == {"t0002"}
+
+
+def test_who_saw_no_commit_under_a_fault_is_told_to_try_without() -> None:
+    run = RunBuilder()
+    run.refuse("t0001")
+    run.fault(Proof.SILENCE)
+    assert run.judge().reasons[-1].endswith("; then try --fault none")
 
 
 def test_empty_run_proves_nothing() -> None:
-    assert RunBuilder().judge().status is Status.UNKNOWN
+    verdict = RunBuilder().judge()
+    assert verdict.status is Status.UNKNOWN
+    assert "committed, as none was submitted" in verdict.reasons[0]
+    assert not verdict.stories
+
+
+def test_run_that_is_convicted_has_the_story_of_who_is_accused_alone() -> None:
+    run = RunBuilder()
+    run.refuse("t0001")
+    run.refuse("t0002")
+    run.leave_open("t0002")
+    verdict = run.judge()
+    assert verdict.status is Status.VIOLATED
+    assert verdict.stories.keys() == {"t0002"}
 
 
 def test_what_the_warm_up_committed_is_not_enough() -> None:
