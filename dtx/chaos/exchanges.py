@@ -3,8 +3,8 @@
 The kernel tells, for each connection that a proxy accepted, how long ago payload last came and last went
 (tcp_info, tcpi_last_data_recv and tcpi_last_data_sent), to a tick of its clock. So a look says when a question was asked
 and when it was answered, however late one looks. Where an answer and the next question fall into one tick, what happened is not always certain: then it is not counted, or with the least
-time that it can have taken. All this is right for protocols of question and answer (HTTP/1.1, SQL); bytes that a server sends
-unasked may be taken for an answer.
+time that it can have taken. All this is right for protocols of question and answer (HTTP/1.1, SQL); a greeting, where the server
+speaks first, is left out. Other bytes that a server sends unasked may be taken for an answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -201,6 +201,11 @@ class Exchanges:
         return answered, touched
 
     def _look(self, now_ns: int, followed: _Followed, one: LinkConnection) -> None:
+        if one.is_greeted and one.reply_segments and not followed.latest.reply_segments:
+            greeting = (
+                one.reply_bytes if one.reply_segments == 1 else 0
+            )  # how long it was can't be told
+            followed.latest = replace(followed.latest, reply_segments=1, reply_bytes=greeting)
         was = followed.latest
         asked_ns = now_ns - one.request_ms_ago * 1_000_000
         replied_ns = now_ns - one.reply_ms_ago * 1_000_000

@@ -55,6 +55,7 @@ class LinkConnection:
         reply_segments: TCP segments with payload that were sent to the source.
         request_ms_ago: since payload last came from the source, to a tick of the kernel's clock (1 to 10 ms).
         reply_ms_ago: since payload was last sent to the source.
+        is_greeted: the destination speaks first: the first segment of a connection is no answer.
     """
 
     id: str
@@ -65,6 +66,7 @@ class LinkConnection:
     reply_segments: int
     request_ms_ago: int
     reply_ms_ago: int
+    is_greeted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

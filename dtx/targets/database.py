@@ -47,6 +47,10 @@ class DatabaseTarget(Protocol):
         """Its name in system.toml."""
 
     @property
+    def speaks_first(self) -> bool:
+        """Whether its server greets who connects, before it is asked anything."""
+
+    @property
     def server(self) -> ServerProcess:
         """Its process tree."""
 

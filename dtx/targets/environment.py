@@ -107,7 +107,10 @@ class Environment:
         upstreams = {
             name: self._address(name) for name in self.system.nodes if self._has_address(name)
         }
-        self._links = ProxiedLinks(self._toxiproxy_client(), upstreams, self.system.links)
+        self._links = ProxiedLinks(
+            self._toxiproxy_client(), upstreams, self.system.links,
+            speakers={name for name, database in self._databases.items() if database.speaks_first},
+        )  # fmt: skip
 
     def start_workers(self, logs: Path, *, watched: Collection[str] = ()) -> None:
         """Start the workers, writing their logs below the folder, and wait until they are ready.

@@ -36,6 +36,8 @@ READ_ONLY = "start transaction read only"
 class MariaDbTarget:
     """One server. `name` is the database's name in system.toml."""
 
+    speaks_first = True
+
     def __init__(self, name: str, server: ServerProcess) -> None:
         self.name = name
         self.server = server

@@ -36,6 +36,8 @@ SCHEMA_TIMEOUT_S = 60
 class PostgresTarget:
     """One server. `name` is the database's name in system.toml."""
 
+    speaks_first = False
+
     def __init__(self, name: str, server: ServerProcess) -> None:
         self.name = name
         self.server = server

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dtx.config.model import Link
 from dtx.core.deadline import Deadline
@@ -27,7 +27,12 @@ class ProxiedLinks:
     """Implements `core.ports.Links` on one Toxiproxy server."""
 
     def __init__(
-        self, client: ToxiproxyClient, upstreams: Mapping[str, Address], links: Sequence[Link]
+        self,
+        client: ToxiproxyClient,
+        upstreams: Mapping[str, Address],
+        links: Sequence[Link],
+        *,
+        speakers: Collection[str] = (),
     ) -> None:
         """Make a proxy for each link.
 
@@ -35,10 +40,12 @@ class ProxiedLinks:
             client: the API.
             upstreams: node -> its address.
             links: which links there are.
+            speakers: the nodes that speak first on a new connection.
         """
         self._client = client
         self._upstreams = {link.name: upstreams[link.destination] for link in links}
         self._names = tuple(link.name for link in links)
+        self._greeted = {link.name for link in links if link.destination in speakers}
         self._proxies: dict[str, Proxy] = {}
         self._sources = Sources()
         self._make(self._names, dict.fromkeys(self._names, Address("127.0.0.1", 0)))
@@ -73,7 +80,8 @@ class ProxiedLinks:
         names = {self._proxies[name].listen.port: name for name in self._names}
         found: dict[str, list[LinkConnection]] = {name: [] for name in self._names}
         for counted in self._meter.connections():
-            found[names[counted.port]].append(
+            name = names[counted.port]
+            found[name].append(
                 LinkConnection(
                     id="-".join(str(part) for part in counted.key),
                     is_open=counted.is_open,
@@ -83,6 +91,7 @@ class ProxiedLinks:
                     reply_segments=counted.sent_segments,
                     request_ms_ago=counted.received_ms_ago,
                     reply_ms_ago=counted.sent_ms_ago,
+                    is_greeted=name in self._greeted,
                 )
             )
         return found

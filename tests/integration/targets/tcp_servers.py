@@ -12,10 +12,12 @@ from dtx.targets.runtime import Address
 class EchoServer:
     """Sends every byte back; `received` holds all that came, over all connections.
 
-    With `is_reading=False` it accepts and never reads, so that the buffers on the way fill up.
+    With `is_reading=False` it accepts and never reads, so that the buffers on the way fill up. A `greeting` is sent to
+    whoever connects.
     """
 
-    def __init__(self, *, is_reading: bool = True) -> None:
+    def __init__(self, *, is_reading: bool = True, greeting: bytes = b"") -> None:
+        self.greeting = greeting
         self.received = b""
         self._is_reading = is_reading
         self._lock = threading.Lock()
@@ -43,6 +45,7 @@ class EchoServer:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                connection.sendall(self.greeting)
                 with self._lock:
                     self._connections.append(connection)
                 if self._is_reading:

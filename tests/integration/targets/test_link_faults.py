@@ -66,8 +66,9 @@ class Bench:
         self.client = client
         self.echo = echo
         self.links = ProxiedLinks(
-            client, {"payments": echo.address}, [Link(source="orders", destination="payments")]
-        )
+            client, {"payments": echo.address}, [Link(source="orders", destination="payments")],
+            speakers=["payments"] if echo.greeting else [],
+        )  # fmt: skip
         self.old = self.connect()
         self.recorder = FakeRecorder()
         self._timer = StoppableTimer()
@@ -222,6 +223,33 @@ class TestLoss:
         link = bench.healed.links[0]
         assert link.dropped_request_bytes + link.dropped_reply_bytes == 100
         bench.assert_serves()
+
+    def test_a_greeting_is_no_answer(self, client: ToxiproxyClient) -> None:
+        with EchoServer(greeting=b"welcome") as echo:
+            bench = Bench(client, echo)
+            bench.begin("lose-request", on_s=3 * ON_S)
+            until = time.monotonic() + ON_S
+            while time.monotonic() < until:
+                with bench.connect() as new:
+                    assert receive(new, 7) == b"welcome"
+                    new.sendall(b"my name")  # as a rule in the same tick of the kernel's clock
+                    time.sleep(0.015)
+            landing = bench.wait()
+            assert landing.has_landed, landing.reason
+            assert b"my name" not in echo.received
+            bench.close()
+
+    def test_an_answer_behind_a_greeting_is_one(self, client: ToxiproxyClient) -> None:
+        with EchoServer(greeting=b"welcome") as echo:
+            bench = Bench(client, echo)
+            bench.begin("lose-request", is_sham=True)
+            with bench.connect() as new:
+                assert receive(new, 7) == b"welcome"
+                greet(new)
+                landing = bench.wait()
+            assert not landing.has_landed
+            assert "requests were answered" in landing.reason
+            bench.close()
 
 
 class TestRefusal:

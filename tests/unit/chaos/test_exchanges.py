@@ -149,6 +149,34 @@ def test_under_a_fault_that_lets_no_answer_pass_they_count_but_for_the_first() -
     assert seen.counts() == (4, 0)
 
 
+def a_new_connection(*, is_greeted: bool, **seen: int) -> Exchanges:
+    """One that came under a fault that lets no answer pass, as it was seen in one look, and 200 ms later."""
+    exchanges = Exchanges()
+    exchanges.begin(10_000 * MS, [], never)
+    one = replace(IDLE, is_greeted=is_greeted, **seen)  # type: ignore[arg-type]
+    exchanges.see(10_100 * MS, [one])
+    later = replace(
+        one, request_ms_ago=one.request_ms_ago + 200, reply_ms_ago=one.reply_ms_ago + 200
+    )
+    exchanges.see(10_300 * MS, [later])
+    return exchanges
+
+
+def test_a_greeting_is_no_answer_to_the_question_in_its_tick() -> None:
+    greeted = a_new_connection(is_greeted=True, request_ms_ago=5, reply_ms_ago=5)
+    assert greeted.counts() == (0, 0)
+    asked = a_new_connection(is_greeted=False, request_ms_ago=5, reply_ms_ago=5)
+    assert asked.counts() == (1, 0), "who does not speak first has answered"
+
+
+@pytest.mark.parametrize("reply_ms_ago", [4, 5])
+def test_what_comes_behind_a_greeting_is_an_answer(reply_ms_ago: int) -> None:
+    seen = a_new_connection(
+        is_greeted=True, reply_segments=2, request_ms_ago=5, reply_ms_ago=reply_ms_ago
+    )
+    assert seen.counts() == (1, 0)
+
+
 def test_the_answer_to_a_question_from_before_does_not_count() -> None:
     seen = Exchanges()
     watched = Watched(seen, never, replace(IDLE, request_ms_ago=50, reply_ms_ago=900))
