@@ -10,7 +10,7 @@ from dtx.patterns.tcc.participant import Participant, serve_participant
 from dtx.patterns.tcc.payments import PAYMENTS, Payment
 
 _IS_OLD = """
-    select 1 from reservations where tx = %(tx)s and since < clock_timestamp() - interval '2 seconds'
+    select 1 from reservations where tx = %(tx)s and since < clock_timestamp() - interval '3.5 seconds'
 """
 
 

@@ -14,7 +14,7 @@ from dtx.patterns.tcc.payments import PAYMENTS, Payment
 
 _EXPIRED = """
     select tx from reservations
-    where status = 'TRIED' and since < clock_timestamp() - interval '2 seconds'
+    where status = 'TRIED' and since < clock_timestamp() - interval '3.5 seconds'
 """
 
 
