@@ -5,10 +5,8 @@ if there were no such branch (seen with 10.11). So after that answer that sessio
 answer tells nothing: the marker row does.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
-from itertools import islice
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -33,6 +31,7 @@ from dtx.patterns.twophase.resource import (
     ResourceError,
     Settled,
     Vote,
+    settle_in_stretches,
 )
 
 W = TypeVar("W")
@@ -42,9 +41,6 @@ MariaDbWork = Callable[[MariaDbSession, W], None]
 """Does a branch's work and writes its marker row, blocking; may raise RefusedError."""
 
 XAER_NOTA = 1397
-
-AT_A_STRETCH = 16
-"""So many branches a thread ends before it hands over: to change between threads costs more than the call."""
 
 _ANNOUNCE = "replace into at_work (session, tx) values (connection_id(), %(tx)s)"
 
@@ -83,13 +79,11 @@ class MariaDbResource(Generic[W]):
         )
         # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
         self._settling = MariaDbSessions(url, sessions=SETTLED_AT_ONCE, ready=4)
+        self._is_open_for_work = False
 
     async def __aenter__(self) -> Self:
-        """Begin to connect."""
-        await (
-            self._settling.__aenter__()
-        )  # first: whoever starts has to end what is left before anything else
-        await self._working.__aenter__()
+        """Begin to connect, for ending what is left; for work later."""
+        await self._settling.__aenter__()
         return self
 
     async def __aexit__(
@@ -102,10 +96,17 @@ class MariaDbResource(Generic[W]):
         await self._working.__aexit__(kind, error, traceback)
         await self._settling.__aexit__(kind, error, traceback)
 
+    async def open_for_work(self) -> None:
+        """Begin to connect for work, unless that was done."""
+        if not self._is_open_for_work:
+            self._is_open_for_work = True
+            await self._working.__aenter__()
+
     async def begin(
         self, xid: Xid, work: W, *, alone: bool = False
     ) -> "MariaDbBranch[W] | MariaDbReading":
         """Begin a branch and do its work."""
+        await self.open_for_work()
         try:
             session = await self._working.take()
         except (pymysql.MySQLError, TimeoutError) as error:
@@ -158,24 +159,14 @@ class MariaDbResource(Generic[W]):
 
     async def settle(self, branch: BranchId, decision: Decision) -> Settled:
         """End a prepared branch, after the session that it may still be attached to."""
-        settled = await self._settle_with(lambda session: self._settle(session, branch, decision))
-        if isinstance(settled, DeniedError):
+        settled, *_ = await self._settle_stretch([(branch, decision)])
+        if isinstance(settled, ResourceError):
             raise settled
         return settled
 
     async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
-        """Settle many, some at a stretch in each session."""
-        ahead = iter(endings)
-
-        async def until_no_answer() -> None:
-            while stretch := list(islice(ahead, AT_A_STRETCH)):
-                found = await self._settle_stretch(stretch)
-                for (branch, decision), settled in zip(stretch, found, strict=False):
-                    note(branch, decision, settled)
-                if not isinstance(found[-1], Settled | DeniedError):
-                    return
-
-        await asyncio.gather(*(until_no_answer() for _ in range(SETTLED_AT_ONCE)))
+        """Settle many."""
+        await settle_in_stretches(self._settle_stretch, endings, note)
 
     async def _settle_stretch(self, stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
         """Return what came of each, as far as the first without an answer."""

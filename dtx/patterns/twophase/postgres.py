@@ -25,7 +25,7 @@ from dtx.patterns.twophase.resource import (
     ResourceError,
     Settled,
     Vote,
-    settle_one_after_another,
+    settle_in_stretches,
 )
 
 W = TypeVar("W")
@@ -80,13 +80,11 @@ class PostgresResource(Generic[W]):
         self._settling = Database(
             url, connections=SETTLED_AT_ONCE, waiting=400, ready=SETTLED_AT_ONCE
         )
+        self._is_open_for_work = False
 
     async def __aenter__(self) -> Self:
-        """Begin to connect."""
-        await (
-            self._settling.__aenter__()
-        )  # first: whoever starts has to end what is left before anything else
-        await self._working.__aenter__()
+        """Begin to connect, for ending what is left; for work later."""
+        await self._settling.__aenter__()
         return self
 
     async def __aexit__(
@@ -99,10 +97,17 @@ class PostgresResource(Generic[W]):
         await self._working.__aexit__(kind, error, traceback)
         await self._settling.__aexit__(kind, error, traceback)
 
+    async def open_for_work(self) -> None:
+        """Begin to connect for work, unless that was done."""
+        if not self._is_open_for_work:
+            self._is_open_for_work = True
+            await self._working.__aenter__()
+
     async def begin(self, xid: Xid, work: W, *, alone: bool = False) -> Branch:
         """Begin a branch and do its work."""
         only_reads = self._only_reads(work)
         beginning = _BEGIN_READING if only_reads else _BEGIN
+        await self.open_for_work()
         held = AsyncExitStack()
         try:
             connection = await held.enter_async_context(self._working.connection())
@@ -131,22 +136,40 @@ class PostgresResource(Generic[W]):
 
     async def settle(self, branch: BranchId, decision: Decision) -> Settled:
         """End a prepared branch; one that is not there was committed if its marker says so."""
-        statement = _ENDINGS[decision].format(sql.Literal(branch.gid))
-        try:
-            async with self._settling.connection() as connection:
-                await connection.execute(statement)
-        except errors.UndefinedObject:
-            is_done = decision is Decision.ABORT or bool(await self.have_marker([branch.xid.tx]))
-            return Settled.DONE if is_done else Settled.MISSING
-        except errors.InsufficientPrivilege as error:  # another role has prepared it
-            raise DeniedError(f"{self._words(error)}; {error.diag.message_hint}") from error
-        except psycopg.Error as error:
-            raise ResourceError(self._words(error)) from error
-        return Settled.DONE
+        settled, *_ = await self._settle_stretch([(branch, decision)])
+        if isinstance(settled, ResourceError):
+            raise settled
+        return settled
 
     async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
         """Settle many."""
-        await settle_one_after_another(self.settle, endings, note)
+        await settle_in_stretches(self._settle_stretch, endings, note)
+
+    async def _settle_stretch(self, stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
+        """Return what came of each, as far as the first without an answer."""
+        found: list[Settled | ResourceError] = []
+        try:
+            async with self._settling.connection() as connection:
+                for branch, decision in stretch:
+                    found.append(await self._settle(connection, branch, decision))
+        except psycopg.Error as error:
+            found.append(ResourceError(self._words(error)))
+        return found
+
+    async def _settle(
+        self, connection: Connection, branch: BranchId, decision: Decision
+    ) -> Settled | DeniedError:
+        """Return what was found; neither answer makes the connection worse than it was."""
+        try:
+            await connection.execute(_ENDINGS[decision].format(sql.Literal(branch.gid)))
+        except errors.UndefinedObject:
+            is_done = decision is Decision.ABORT or bool(
+                await self._with_marker(connection, [branch.xid.tx])
+            )
+            return Settled.DONE if is_done else Settled.MISSING
+        except errors.InsufficientPrivilege as error:  # another role has prepared it
+            return DeniedError(f"{self._words(error)}; {error.diag.message_hint}")
+        return Settled.DONE
 
     async def decided_alone(self, tx: str) -> Decision:
         """Bar what has not committed, unless it has; what is just being committed is waited for."""
@@ -163,10 +186,13 @@ class PostgresResource(Generic[W]):
         """Return those whose work is committed here."""
         try:
             async with self._settling.connection() as connection:
-                cursor = await connection.execute(self._marked, {"txs": list(txs)})
-                return {tx for (tx,) in await cursor.fetchall()}
+                return await self._with_marker(connection, txs)
         except psycopg.Error as error:
             raise ResourceError(self._words(error)) from error
+
+    async def _with_marker(self, connection: Connection, txs: Collection[str]) -> set[str]:
+        cursor = await connection.execute(self._marked, {"txs": list(txs)})
+        return {tx for (tx,) in await cursor.fetchall()}
 
     def _words(self, error: psycopg.Error) -> str:
         first = next(iter(str(error).splitlines()), "")

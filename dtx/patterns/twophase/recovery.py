@@ -241,4 +241,5 @@ class Recovery(Background, Generic[W]):
                 _logger.warning("the decision log can't be used now: %s", error)
             except Exception:
                 _logger.exception("a scan failed by a defect; the next one may not")
+            await asyncio.gather(*(rm.open_for_work() for rm in self._manager.resources))
             await asyncio.sleep(SCAN_EVERY_S)

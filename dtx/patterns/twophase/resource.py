@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from enum import StrEnum
+from itertools import islice
+from math import ceil
 from typing import Protocol, TypeAlias, TypeVar
 
 from dtx.patterns.twophase.identity import BranchId, Xid
@@ -10,7 +12,10 @@ from dtx.patterns.twophase.identity import BranchId, Xid
 W_contra = TypeVar("W_contra", contravariant=True)
 
 SETTLED_AT_ONCE = 8
-"""So many branches are ended at once at each resource manager: all its connections for this, and no queue for them."""
+"""So many branches at most are ended at once at each resource manager: all its connections for this, and no queue for them."""
+
+AT_A_STRETCH = 16
+"""So many branches at most are ended in a session before it is given back: to lend it, or to change threads, costs more than a call."""
 
 
 class Decision(StrEnum):
@@ -105,6 +110,9 @@ class ResourceManager(Protocol[W_contra]):
     def name(self) -> str:
         """The name that logs and branches give it."""
 
+    async def open_for_work(self) -> None:
+        """Open what new work needs, unless it is open; `begin` does so too. Not before: it slows recovery down."""
+
     async def begin(self, xid: Xid, work: W_contra, *, alone: bool = False) -> Branch:
         """Begin a branch and do its work; `alone` if it is the only one, to be ended by `commit_alone`.
 
@@ -154,24 +162,24 @@ class ResourceManager(Protocol[W_contra]):
         """
 
 
-async def settle_one_after_another(
-    settle: Callable[[BranchId, Decision], Awaitable[Settled]],
+async def settle_in_stretches(
+    settle_stretch: Callable[[Sequence[Ending]], Awaitable[Sequence[Settled | ResourceError]]],
     endings: Sequence[Ending],
     note: NoteEnding,
 ) -> None:
-    """Settle by single calls, as `ResourceManager.settle_all` says."""
+    """Settle some after another in each of several sessions, as `ResourceManager.settle_all` says.
+
+    `settle_stretch` returns what came of each, as far as the first without an answer.
+    """
     ahead = iter(endings)
+    size = min(AT_A_STRETCH, ceil(len(endings) / SETTLED_AT_ONCE))
 
     async def until_no_answer() -> None:
-        for branch, decision in ahead:
-            try:
-                settled = await settle(branch, decision)
-            except DeniedError as error:
-                note(branch, decision, error)
-                continue
-            except ResourceError as error:
-                note(branch, decision, error)
+        while stretch := list(islice(ahead, size)):
+            found = await settle_stretch(stretch)
+            for (branch, decision), settled in zip(stretch, found, strict=False):
+                note(branch, decision, settled)
+            if not isinstance(found[-1], Settled | DeniedError):
                 return
-            note(branch, decision, settled)
 
     await asyncio.gather(*(until_no_answer() for _ in range(SETTLED_AT_ONCE)))

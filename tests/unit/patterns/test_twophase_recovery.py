@@ -1,6 +1,7 @@
 """What recovery does with prepared branches, and what it leaves alone."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -347,3 +348,22 @@ def test_branches_of_another_group_are_not_ours(bench: Bench) -> None:
     bench.scan()
     bench.scan(after_s=3600)
     assert set(bench.a.prepared) == {stranger}
+
+
+@pytest.mark.parametrize("scan_fails", [False, True])
+def test_databases_open_for_new_work_once_recovery_has_looked(
+    bench: Bench, scan_fails: bool
+) -> None:
+    decided(bench, XID, Decision.COMMIT)
+    if scan_fails:
+        bench.a.errors["in_doubt"] = [RuntimeError("a defect")]
+
+    async def run_for_a_moment() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(bench.recovery.run(), 0.05)
+
+    asyncio.run(run_for_a_moment())
+    opened = ["a opens for work", "b opens for work"]
+    assert bench.journal[-2:] == opened
+    settled = set(bench.journal) - set(opened)
+    assert settled == (set() if scan_fails else {"a settles commit", "b settles commit"})

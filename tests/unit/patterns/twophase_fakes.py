@@ -10,12 +10,13 @@ from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.resource import (
     Decision,
+    DeniedError,
     Ending,
     NoteEnding,
     ResourceError,
     Settled,
     Vote,
-    settle_one_after_another,
+    settle_in_stretches,
 )
 
 Journal = list[str]
@@ -34,6 +35,9 @@ class FakeResource:
     def check(self, operation: str) -> None:
         if self.errors.get(operation):
             raise self.errors[operation].pop(0)
+
+    async def open_for_work(self) -> None:
+        self.journal.append(f"{self.name} opens for work")
 
     async def begin(self, xid: Xid, work: str, *, alone: bool = False) -> "FakeBranch":
         self.check("begin")
@@ -56,7 +60,18 @@ class FakeResource:
         return Settled.DONE if branch.xid.tx in self.committed else Settled.MISSING
 
     async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
-        await settle_one_after_another(self.settle, endings, note)
+        async def settle_stretch(stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
+            found: list[Settled | ResourceError] = []
+            for branch, decision in stretch:
+                try:
+                    found.append(await self.settle(branch, decision))
+                except ResourceError as error:
+                    found.append(error)
+                    if not isinstance(error, DeniedError):
+                        break
+            return found
+
+        await settle_in_stretches(settle_stretch, endings, note)
 
     async def decided_alone(self, tx: str) -> Decision:
         self.check("decided_alone")
@@ -110,7 +125,8 @@ class FakeLead:
     epoch: int | None = 1
 
     async def leads(self) -> int:
-        raise AssertionError("nobody waits for the lease here")
+        assert self.epoch is not None, "nobody waits for the lease here"
+        return self.epoch
 
 
 @dataclass(eq=False)
