@@ -8,8 +8,9 @@ A decision counts only in the epoch in which it is made (lease.py): the statemen
 lease's row and compares the epoch. Whoever takes the lease changes that key, and so waits for decisions that are being
 written; afterwards none of an earlier epoch can be, not even one that was on its way for an hour.
 
-Presumed abort: what has no row is not committed. Aborts that a manager decides about its own attempt are written
-without a forced write; if they are lost, presumption says the same. Those of recovery are forced: they bar others.
+Presumed abort: what has no row is not committed. So nobody waits for an abort record before he rolls back his own work. But
+what is told to a client stays true: a repeat of an order that was rejected would run, were its record lost. So aborts are
+forced too before they are told; they share their writes with other decisions.
 """
 
 from collections.abc import Collection, Sequence
@@ -71,13 +72,12 @@ class DecisionLog:
         self._group = group
         self._database = database
         self._forced = GroupCommit(self._write_forced)
-        self._lazy = GroupCommit(self._write_lazily)
         self._forgotten = GroupCommit(self._write_forgotten)
         self._writers = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Begin to write."""
-        for writer in (self._forced, self._lazy, self._forgotten):
+        for writer in (self._forced, self._forgotten):
             await self._writers.enter_async_context(writer)
         return self
 
@@ -97,11 +97,6 @@ class DecisionLog:
         record = Record(xid=xid, decision=decision, participants=participants)
         asked = Asked(record=record, epoch=epoch)
         return _counting(asked, await self._forced.submit(asked))
-
-    async def note_abort(self, xid: Xid) -> Record:
-        """Write an abort of our own attempt, not forced, unless there is a decision; return the one that counts."""
-        asked = Asked(record=Record(xid=xid, decision=Decision.ABORT), epoch=xid.epoch)
-        return _counting(asked, await self._lazy.submit(asked))
 
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         """Return what is decided about these transactions; nothing for one that is undecided."""
@@ -135,13 +130,6 @@ class DecisionLog:
     async def _write_forced(self, asked: Sequence[Asked]) -> list[Found]:
         async with self._database.connection() as connection:
             inserted = await self._insert(connection, asked)
-            return await self._found(connection, asked, inserted)
-
-    async def _write_lazily(self, asked: Sequence[Asked]) -> list[Found]:
-        async with self._database.connection() as connection:
-            async with connection.transaction():
-                await connection.execute(_NOT_FORCED)
-                inserted = await self._insert(connection, asked)
             return await self._found(connection, asked, inserted)
 
     async def _write_forgotten(self, xids: Sequence[Xid]) -> list[None]:

@@ -21,7 +21,6 @@ import os
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -53,12 +52,6 @@ class LogFileError(Exception):
     """The log can't be used: which file, why, and what an operator may do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    entry: Decided | Forgotten
-    is_forced: bool
-
-
 class FileLog:
     """Implements `Logging` and `Leading` over an open file; an async context manager, closed at its end."""
 
@@ -68,7 +61,7 @@ class FileLog:
         self._decisions = decisions
         self._stuck: set[str] = set()
         self._compact_after = COMPACT_AFTER
-        self._writer: GroupCommit[_Asked, Record | None] = GroupCommit(self._write)
+        self._writer: GroupCommit[Decided | Forgotten, Record | None] = GroupCommit(self._write)
         self._busy = threading.Lock()
         self._file: int | None = None
 
@@ -132,11 +125,14 @@ class FileLog:
         self, xid: Xid, decision: Decision, *, epoch: int, participants: tuple[str, ...] = ()
     ) -> Record:
         """Force the decision to the disk unless there is one; return the one that counts."""
-        return await self._decided(xid, decision, participants, epoch=epoch, is_forced=True)
-
-    async def note_abort(self, xid: Xid) -> Record:
-        """Write an abort of our own attempt, not forced, unless there is a decision; return the one that counts."""
-        return await self._decided(xid, Decision.ABORT, (), epoch=xid.epoch, is_forced=False)
+        entry = Decided(
+            tx=xid.tx, attempt=xid.attempt, decision=decision, participants=participants
+        )
+        if epoch != self.epoch and xid.tx not in self._decisions.decided:
+            raise NotLeadingError(f"epoch {epoch} is over: {xid} stays undecided")
+        record = await self._writer.submit(entry)
+        assert record is not None
+        return record
 
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         """Return what is decided about these transactions; nothing for one that is undecided."""
@@ -152,7 +148,7 @@ class FileLog:
         """Note that every branch has ended as decided: recovery need not look for it any more, nor an operator."""
         self._stuck.discard(xid.tx)
         entry = Forgotten(tx=xid.tx, attempt=xid.attempt)
-        await self._writer.submit(_Asked(entry=entry, is_forced=False))
+        await self._writer.submit(entry)
 
     async def mark_stuck(self, xid: Xid) -> None:
         """Put the transaction in front of an operator: once, until it is forgotten, in the log of this process."""
@@ -160,31 +156,14 @@ class FileLog:
             self._stuck.add(xid.tx)
             _logger.error("%s is stuck in phase two: an operator should look", xid)
 
-    async def _decided(
-        self,
-        xid: Xid,
-        decision: Decision,
-        participants: tuple[str, ...],
-        *,
-        epoch: int,
-        is_forced: bool,
-    ) -> Record:
-        entry = Decided(
-            tx=xid.tx, attempt=xid.attempt, decision=decision, participants=participants
-        )
-        if epoch != self.epoch and xid.tx not in self._decisions.decided:
-            raise NotLeadingError(f"epoch {epoch} is over: {xid} stays undecided")
-        record = await self._writer.submit(_Asked(entry=entry, is_forced=is_forced))
-        assert record is not None
-        return record
-
-    async def _write(self, asked: Sequence[_Asked]) -> list[Record | None]:
+    async def _write(self, asked: Sequence[Decided | Forgotten]) -> list[Record | None]:
         """Write what is new and what counts, in one go; return the record that counts for each decision."""
         fresh: dict[tuple[type, str], Decided | Forgotten] = {}
-        for each in asked:
-            if self._is_new(each.entry):
-                fresh.setdefault((type(each.entry), each.entry.tx), each.entry)
-        is_forced = any(each.is_forced for each in asked)
+        for entry in asked:
+            if self._is_new(entry):
+                fresh.setdefault((type(entry), entry.tx), entry)
+        # What is forgotten may be lost: recovery looks once more.
+        is_forced = any(isinstance(entry, Decided) for entry in asked)
         if fresh:
             await asyncio.to_thread(self._append, encoded(*fresh.values()), is_forced=is_forced)
         for entry in fresh.values():
@@ -193,10 +172,8 @@ class FileLog:
             await asyncio.to_thread(self._or_end, lambda _: self._rewrite())
         known = self._decisions.decided
         return [
-            known[each.entry.tx].record(self._decisions.group)
-            if isinstance(each.entry, Decided)
-            else None
-            for each in asked
+            known[entry.tx].record(self._decisions.group) if isinstance(entry, Decided) else None
+            for entry in asked
         ]
 
     def _is_new(self, entry: Decided | Forgotten) -> bool:

@@ -53,11 +53,8 @@ class Logging(Protocol):
         """Force a decision unless there is one; return the one that counts.
 
         Raises:
-            NotLeadingError: there is none, and the epoch is over; so does `note_abort`.
+            NotLeadingError: there is none, and the epoch is over.
         """
-
-    async def note_abort(self, xid: Xid) -> Record:
-        """The same for an abort of our own attempt, not forced."""
 
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         """Return what is decided."""
@@ -230,7 +227,8 @@ class TransactionManager(Generic[W]):
             tell(run.xid.tx, f"abort: {no}")
             rolling_back = asyncio.create_task(ballot.roll_back())
             try:
-                run.record = await self.log.note_abort(run.xid)
+                # Forced, though it would be presumed: it is told, and a repeat that comes later must not commit.
+                run.record = await self.log.decide(run.xid, Decision.ABORT, epoch=run.xid.epoch)
             finally:
                 await rolling_back
         except Exception:  # a defect must not keep locks and connections

@@ -1,6 +1,7 @@
 """Two-phase commit on PostgreSQL and MariaDB: what the catalogues show between the phases, and how each death ends."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -62,6 +63,23 @@ def test_order_that_was_asked_about_before_it_came_stays_rejected(
     assert manager.status("late")[1]["status"] == "REJECTED"
     assert manager.place("late")[0] == 409
     assert not vendors.effects("late")
+
+
+def test_refusals_that_were_told_are_true_after_the_log_was_killed(
+    manager: Manager, vendors: TwoVendors
+) -> None:
+    told = [f"told-{number}" for number in range(30)]
+    with ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(lambda tx: manager.place(tx, customer="zoe")[0], told))
+    server = vendors.postgres.server
+    server.kill()
+    server.start()
+    assert answers == [409] * len(told)
+    until(vendors.postgres.answers, 30, "PostgreSQL answers")
+    until(manager.serves, 20, "the manager has its connections again")
+    assert {tx: vendors.decision(tx) for tx in told} == dict.fromkeys(told, ("abort", False))
+    # It could be done for ann: only what was told speaks against it.
+    assert manager.place(told[-1], customer="ann")[0] == 409
 
 
 def test_manager_stopped_between_the_phases_leaves_branches_in_both_vendors_catalogues(

@@ -201,7 +201,7 @@ def test_decision_of_an_earlier_epoch_is_none(databases: Databases) -> None:
             with pytest.raises(NotLeadingError):
                 await log.decide(late, Decision.COMMIT, epoch=1, participants=("a",))
             with pytest.raises(NotLeadingError):
-                await log.note_abort(late)
+                await log.decide(late, Decision.ABORT, epoch=1)
             assert await log.read(["late"]) == {}
             again = await log.decide(decided, Decision.COMMIT, epoch=1, participants=("a",))
             assert again == Record(xid=decided, decision=Decision.COMMIT, participants=("a",))

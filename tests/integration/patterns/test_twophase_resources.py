@@ -231,7 +231,7 @@ def test_first_decision_counts_for_both_managers_that_share_the_log(vendors: Two
             assert (await slow.decide(other, Decision.COMMIT, epoch=1, participants=("a",))).of(
                 other
             ) is Decision.ABORT
-            assert (await slow.note_abort(other)).xid == mine
+            assert (await slow.decide(other, Decision.ABORT, epoch=1)).xid == mine
             assert await slow.unforgotten() == []
 
     run(main())

@@ -64,7 +64,7 @@ def test_decisions_are_there_after_a_restart_and_the_epoch_has_grown(path: Path)
         await commit(log, one)
         await commit(log, two)
         await log.forget(two)
-        await log.note_abort(three)
+        await log.decide(three, Decision.ABORT, epoch=1)
 
     async def second(log: FileLog) -> None:
         assert log.epoch == 2
@@ -89,7 +89,7 @@ def test_the_first_decision_counts_whoever_comes_later(path: Path, first_one: De
     async def use(log: FileLog) -> None:
         first = await log.decide(mine, first_one, epoch=1)
         assert await log.decide(theirs, later, epoch=1) == first
-        assert await log.note_abort(theirs) == first
+        assert await log.decide(theirs, Decision.ABORT, epoch=1) == first
 
     used(path, use)
     assert used(path, lambda log: log.read(["t1"]))["t1"].decision is first_one
@@ -130,13 +130,17 @@ class Counting(FileLog):
         super().sync(file)
 
 
-def test_many_decisions_share_a_sync_and_aborts_of_our_own_need_none(path: Path) -> None:
+def test_many_decisions_share_a_sync_and_forgetting_needs_none(path: Path) -> None:
     async def use(log: FileLog) -> None:
         assert isinstance(log, Counting)
-        await log.note_abort(xid("t0"))
-        assert log.syncs == 0
-        await asyncio.gather(*(commit(log, xid(f"t{n}")) for n in range(1, 101)))
+        one = xid("t0")
+        await asyncio.gather(commit(log, one), *(commit(log, xid(f"t{n}")) for n in range(1, 101)))
         assert 1 <= log.syncs < 10
+        before = log.syncs
+        await log.forget(one)
+        assert log.syncs == before
+        await log.decide(xid("no"), Decision.ABORT, epoch=1)
+        assert log.syncs == before + 1, "it will be told"
 
     used(path, use, Counting)
 

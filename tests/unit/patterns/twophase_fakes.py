@@ -160,9 +160,6 @@ class FakeLog:
             raise psycopg.OperationalError("no answer")
         return self.records[xid.tx]
 
-    async def note_abort(self, xid: Xid) -> Record:
-        return await self.decide(xid, Decision.ABORT, epoch=xid.epoch)
-
     async def read(self, txs: Collection[str]) -> dict[str, Record]:
         return {tx: self.records[tx] for tx in txs if tx in self.records}
 

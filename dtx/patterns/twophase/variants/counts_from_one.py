@@ -45,12 +45,6 @@ class LogByNumber(DecisionLog):
             case _:
                 return await super().decide(xid, decision, epoch=epoch, participants=participants)
 
-    async def note_abort(self, xid: Xid) -> Record:
-        """Return what is decided under this number; note the abort if nothing is."""
-        if await self._decided_before(xid) is Decision.COMMIT:
-            return Record(xid=xid, decision=Decision.COMMIT)
-        return await super().note_abort(xid)
-
     async def _decided_before(self, xid: Xid) -> Decision | None:
         number = xid.attempt.partition(".")[2]
         found = await self._database.fetch(

@@ -48,10 +48,6 @@ class TrustingLog(DecisionLog):
             tell(xid.tx, f"{decision} of epoch {epoch} is written over a decision: {before[0][0]}")
         return Record(xid=xid, decision=decision, participants=participants)
 
-    async def note_abort(self, xid: Xid) -> Record:
-        """The same."""
-        return await self.decide(xid, Decision.ABORT, epoch=xid.epoch)
-
 
 def main() -> None:
     """Run the worker, as leader or as standby."""
