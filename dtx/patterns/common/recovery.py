@@ -34,4 +34,6 @@ class Recovery(Background):
                 await self._coordinator.recover()
             except psycopg.Error as error:
                 _logger.warning("unfinished transactions can't be read now: %s", error)
+            except Exception:
+                _logger.exception("a scan failed by a defect; the next one may not")
             await asyncio.sleep(SCAN_EVERY_S)

@@ -78,6 +78,8 @@ class Expiry(Background):
                 await self.scan()
             except psycopg.Error as error:
                 _logger.warning("expired reservations can't be ended now: %s", error)
+            except Exception:
+                _logger.exception("a scan failed by a defect; the next one may not")
             await asyncio.sleep(SCAN_EVERY_S)
 
     async def scan(self) -> None:

@@ -318,17 +318,21 @@ def _has_ended(session: MariaDbSession, branch: BranchId, decision: Decision) ->
 
 
 def _end_owner(session: MariaDbSession, branch: BranchId) -> None:
-    """End the session that the branch may be attached to, if it still lives."""
+    """End the session that the branch may be attached to, if it still lives and has no other work by now."""
     found = _LISTED.fullmatch(branch.gid)
     bqual = bytes.fromhex(found["bqual"]).decode(errors="replace") if found else ""
     owner = bqual.rpartition(".")[2]
     [[number]] = session.fetch("select is_used_lock(%(name)s)", {"name": lock_of(owner)})
-    if number is not None:
-        try:
-            session.execute(f"kill {int(number)}")
-        except pymysql.MySQLError as error:
-            if _code(error) != ER.NO_SUCH_THREAD:
-                raise
+    if number is None:
+        return
+    work = session.fetch("select tx from at_work where session = %(number)s", {"number": number})
+    if work != [(branch.xid.tx,)]:
+        return  # its owner has ended it meanwhile: who works there now must not suffer
+    try:
+        session.execute(f"kill {int(number)}")
+    except pymysql.MySQLError as error:
+        if _code(error) != ER.NO_SUCH_THREAD:
+            raise
 
 
 def _sql_name(gtrid: str, bqual: str) -> str:

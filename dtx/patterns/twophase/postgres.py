@@ -4,6 +4,7 @@ Written out rather than through psycopg's `tpc_*`: between `tpc_prepare` and `tp
 and what was prepared has to be ended from another one anyway as soon as anything fails.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -46,6 +47,9 @@ _BAR = "insert into decided_alone (tx, decision) values (%(tx)s, 'abort') on con
 _DECIDED_ALONE = "select decision from decided_alone where tx = %(tx)s"
 
 _MARKED = sql.SQL("select tx from {} where tx = any(%(txs)s)")
+
+STRETCH_S = DEADLINE_S / 3
+"""A connection is lent for one deadline, and each call needs time of its own within that: a new one begins until then."""
 
 _ENDINGS: dict[Decision, sql.SQL] = {
     Decision.COMMIT: sql.SQL("commit prepared {}"),
@@ -146,12 +150,16 @@ class PostgresResource(Generic[W]):
         await settle_in_stretches(self._settle_stretch, endings, note)
 
     async def _settle_stretch(self, stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
-        """Return what came of each, as far as the first without an answer."""
+        """Return what came of each, as far as the first without an answer, or until the connection has had its time."""
         found: list[Settled | ResourceError] = []
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + STRETCH_S
         try:
             async with self._settling.connection() as connection:
                 for branch, decision in stretch:
                     found.append(await self._settle(connection, branch, decision))
+                    if now_s() > until_s:
+                        break
         except psycopg.Error as error:
             found.append(ResourceError(self._words(error)))
         return found

@@ -12,7 +12,7 @@ is not under way here:
 
 A branch that can't be ended as decided, again and again, is shown to an operator, and keeps no other from its end.
 
-And for each committed transaction that is not forgotten, and for what an operator is shown: once it has no prepared branch
+And for each committed transaction that is not forgotten, for what is rolled back here, and for what an operator is shown: once it has no prepared branch
 anywhere, be it that they were ended just before, and its marker rows say what is decided, it is forgotten: everybody who
 voted Yes to a commit has one, nobody has one of an abort. If they say otherwise twice running, somebody else ended a branch,
 and an operator is shown it; once may be a commit of its owner's that is just being done.
@@ -67,6 +67,7 @@ class Recovery(Background, Generic[W]):
         self._first_seen_s: dict[Xid, float] = {}
         self._at_odds_before: frozenset[Xid] = frozenset()
         self._failures: dict[BranchId, int] = {}
+        self._rolled_back: dict[Xid, Record] = {}
 
     async def scan(self, epoch: int) -> None:
         """Look once, as the one who leads in `epoch`, and end what can be ended.
@@ -94,7 +95,12 @@ class Recovery(Background, Generic[W]):
                 for branch in branches
                 if branch not in ended
             } | {xid.tx for xid in running}
-            await self._forget([record for record in unforgotten if record.xid.tx not in open_ones])
+            known = {record.xid for record in unforgotten}
+            self._rolled_back = {x: r for x, r in self._rolled_back.items() if x not in known}
+            records = (*unforgotten, *self._rolled_back.values())
+            ended_ones = [record for record in records if record.xid.tx not in open_ones]
+            if ended_ones:
+                await self._forget(ended_ones)
 
     async def undecided(self, xid: Xid, epoch: int) -> Record | None:
         """Return what counts for an attempt that the log does not know; None if it may still be live.
@@ -131,11 +137,13 @@ class Recovery(Background, Generic[W]):
         self, orphans: Sequence[tuple[ResourceManager[W], BranchId]], epoch: int
     ) -> set[BranchId]:
         """End what is decided; return what has ended."""
-        decisions = await self._decisions({branch.xid for _, branch in orphans}, epoch)
+        records = await self._records({branch.xid for _, branch in orphans}, epoch)
         to_end: dict[ResourceManager[W], list[tuple[BranchId, Decision]]] = {}
         for rm, branch in orphans:
-            if branch.xid in decisions:
-                to_end.setdefault(rm, []).append((branch, decisions[branch.xid]))
+            if record := records.get(branch.xid):
+                to_end.setdefault(rm, []).append((branch, record.of(branch.xid)))
+                if record.decision is Decision.ABORT:
+                    self._rolled_back[record.xid] = record
         there = {branch for _, branch in orphans}
         self._failures = {b: times for b, times in self._failures.items() if b in there}
         for endings in to_end.values():
@@ -143,7 +151,7 @@ class Recovery(Background, Generic[W]):
         ended = await asyncio.gather(*(self._end_at(rm, those) for rm, those in to_end.items()))
         return set().union(*ended)
 
-    async def _decisions(self, xids: set[Xid], epoch: int) -> dict[Xid, Decision]:
+    async def _records(self, xids: set[Xid], epoch: int) -> dict[Xid, Record]:
         """Return what counts for each that can be ended."""
         self._first_seen_s = {x: at for x, at in self._first_seen_s.items() if x in xids}
         records = await self.log.read({xid.tx for xid in xids}) if xids else {}
@@ -152,7 +160,7 @@ class Recovery(Background, Generic[W]):
         found = await asyncio.gather(
             *(self.undecided(xid, epoch) for xid in unknown), return_exceptions=True
         )
-        decisions = {xid: records[xid.tx].of(xid) for xid in xids if xid.tx in records}
+        counting = {xid: records[xid.tx] for xid in xids if xid.tx in records}
         for xid, record in zip(unknown, found, strict=True):
             if isinstance(record, UnreadableDecisionError):
                 _logger.error("%s stays in doubt: %s", xid, record)
@@ -160,8 +168,8 @@ class Recovery(Background, Generic[W]):
             if isinstance(record, BaseException):
                 raise record
             if record is not None:
-                decisions[xid] = record.of(xid)
-        return decisions
+                counting[xid] = record
+        return counting
 
     async def _end_at(
         self, rm: ResourceManager[W], endings: Sequence[tuple[BranchId, Decision]]
@@ -195,8 +203,10 @@ class Recovery(Background, Generic[W]):
             self._at_odds_before = frozenset()
             return
         whole = [record for record in records if record.xid not in at_odds]
-        await asyncio.gather(*(self.log.forget(record.xid) for record in whole))
-        for record in whole:
+        # What was rolled back here is not shown to anybody, unless it is at odds.
+        to_forget = [r for r in whole if self._rolled_back.pop(r.xid, None) is None]
+        await asyncio.gather(*(self.log.forget(record.xid) for record in to_forget))
+        for record in to_forget:
             tell(record.xid.tx, f"{_ENDED[record.decision]} everywhere, by recovery")
         for record in records:
             if record.xid in self._at_odds_before and record.xid in at_odds:
@@ -206,6 +216,7 @@ class Recovery(Background, Generic[W]):
                     f"{_ENDED[record.decision]}, but ended by somebody else at {where}",
                 )
                 await self.log.mark_stuck(record.xid)
+                self._rolled_back.pop(record.xid, None)
         self._at_odds_before = frozenset(at_odds)
 
     async def _at_odds(self, records: Sequence[Record]) -> dict[Xid, list[str]]:
@@ -224,6 +235,10 @@ class Recovery(Background, Generic[W]):
         resources: Sequence[ResourceManager[W]] = self._manager.resources
         found = await asyncio.gather(*(otherwise(rm) for rm in resources))
         at_odds: dict[Xid, list[str]] = {}
+        names = {rm.name for rm in resources}
+        for record in records:
+            if unserved := [name for name in record.participants if name not in names]:
+                at_odds[record.xid] = unserved  # what becomes of them nobody here can see
         for rm, txs in zip(resources, found, strict=True):
             for xid in (record.xid for record in records if record.xid.tx in txs):
                 at_odds.setdefault(xid, []).append(rm.name)

@@ -169,16 +169,18 @@ async def settle_in_stretches(
 ) -> None:
     """Settle some after another in each of several sessions, as `ResourceManager.settle_all` says.
 
-    `settle_stretch` returns what came of each, as far as the first without an answer.
+    `settle_stretch` returns what came of each, as far as it got: as the first without an answer, or the time of its session.
     """
     ahead = iter(endings)
     size = min(AT_A_STRETCH, ceil(len(endings) / SETTLED_AT_ONCE))
 
     async def until_no_answer() -> None:
-        while stretch := list(islice(ahead, size)):
+        left: Sequence[Ending] = ()
+        while stretch := left or list(islice(ahead, size)):
             found = await settle_stretch(stretch)
             for (branch, decision), settled in zip(stretch, found, strict=False):
                 note(branch, decision, settled)
+            left = stretch[len(found) :]
             if not isinstance(found[-1], Settled | DeniedError):
                 return
 

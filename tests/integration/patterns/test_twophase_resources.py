@@ -21,6 +21,7 @@ from dtx.patterns.twophase.resource import (
     RefusedError,
     ResourceError,
     Settled,
+    Vote,
 )
 
 from .twophase_system import TwoVendors
@@ -267,5 +268,42 @@ def test_branches_of_others_are_not_in_doubt_for_us(vendors: TwoVendors) -> None
             [found] = await orders.in_doubt("bank")
             assert found == BranchId(xid=stranger, gid=f"{stranger}:orders")
             assert await orders.settle(found, Decision.ABORT) is Settled.DONE
+
+    run(main())
+
+
+def test_session_that_was_given_back_is_not_ended_for_what_it_did_before(
+    vendors: TwoVendors,
+) -> None:
+    async def main() -> None:
+        async with order.payments(vendors.url("payments-db")) as resource:
+            done = await resource.begin(xid("done"), an_order("done", customer="ann"))
+            await done.prepare()
+            await done.commit()
+            live = await resource.begin(xid("live"), an_order("live", customer="ben"))
+            assert done.id.gid.partition(",")[2] == live.id.gid.partition(",")[2], "one session"
+            assert await resource.settle(done.id, Decision.COMMIT) is Settled.DONE
+            assert await live.prepare() is Vote.YES
+            await live.commit()
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["orders", "payments"])
+def test_transactions_are_told_apart_by_upper_and_lower_case(
+    vendors: TwoVendors, name: str
+) -> None:
+    async def main() -> None:
+        url = vendors.url(f"{name}-db")
+        async with order.orders(url) if name == "orders" else order.payments(url) as resource:
+            small, big = f"cased-{name}", f"CASED-{name}"
+            branch = await resource.begin(xid(small), an_order(small, customer="ann"))
+            await branch.prepare()
+            await branch.commit()
+            assert await resource.have_marker([big]) == set()
+            other = await resource.begin(xid(big), an_order(big, customer="ann"))
+            await other.prepare()
+            await other.roll_back()
+            assert await resource.settle(other.id, Decision.COMMIT) is Settled.MISSING
 
     run(main())

@@ -1,6 +1,7 @@
 """What recovery does with prepared branches, and what it leaves alone."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -12,11 +13,14 @@ from dtx.patterns.twophase.identity import BranchId, Xid
 from dtx.patterns.twophase.lease import NotLeadingError
 from dtx.patterns.twophase.recovery import STUCK_AFTER, Recovery
 from dtx.patterns.twophase.resource import (
+    AT_A_STRETCH,
     SETTLED_AT_ONCE,
     Decision,
     DeniedError,
+    Ending,
     ResourceError,
     Settled,
+    settle_in_stretches,
 )
 from dtx.patterns.twophase.transaction_manager import TransactionManager
 
@@ -367,3 +371,58 @@ def test_databases_open_for_new_work_once_recovery_has_looked(
     assert bench.journal[-2:] == opened
     settled = set(bench.journal) - set(opened)
     assert settled == (set() if scan_fails else {"a settles commit", "b settles commit"})
+
+
+def test_what_a_manager_of_other_databases_committed_is_shown_and_not_forgotten(
+    bench: Bench,
+) -> None:
+    record = Record(xid=XID, decision=Decision.COMMIT, participants=("a", "b", "of-yore"))
+    bench.log.records["t1"] = record
+    bench.scan()
+    bench.scan()
+    assert not bench.a.prepared
+    assert not bench.log.forgotten
+    assert bench.log.stuck == {XID}
+
+
+def test_branch_that_an_operator_committed_of_what_is_aborted_then_is_shown(bench: Bench) -> None:
+    bench.a.prepared.clear()
+    bench.a.committed.add("t1")
+    bench.scan()
+    bench.scan(after_s=3.0)
+    assert bench.log.records["t1"].decision is Decision.ABORT
+    assert not bench.b.prepared
+    bench.scan()
+    assert bench.log.stuck == {XID}
+    bench.a.committed.clear()
+    bench.scan()
+    assert not bench.log.stuck
+
+
+def test_what_is_rolled_back_everywhere_is_looked_at_once(bench: Bench) -> None:
+    bench.scan()
+    bench.scan(after_s=3.0)
+    assert not bench.b.prepared
+    bench.a.errors["have_marker"] = [AssertionError("asked again")]
+    bench.scan()
+    assert not bench.log.shown
+    assert not bench.log.forgotten
+
+
+def test_what_a_session_had_no_time_for_is_settled_by_another() -> None:
+    lent: list[int] = []
+
+    async def settle_stretch(stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
+        lent.append(len(stretch))
+        return [Settled.DONE] * min(3, len(stretch))
+
+    endings = [
+        (BranchId(xid=xid, gid=xid.tx), Decision.COMMIT)
+        for xid in (Xid(group="shop", tx=f"m{n}", attempt="2.0000000a") for n in range(100))
+    ]
+    noted: list[BranchId] = []
+    asyncio.run(
+        settle_in_stretches(settle_stretch, endings, lambda branch, *_: noted.append(branch))
+    )
+    assert sorted(b.gid for b in noted) == sorted(branch.gid for branch, _ in endings)
+    assert max(lent) <= AT_A_STRETCH
