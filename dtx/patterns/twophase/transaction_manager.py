@@ -266,11 +266,7 @@ class TransactionManager(Generic[W]):
         await ballot.prepare()
 
     async def conclude(self, run: Run, ballot: Ballot[W]) -> None:
-        """Decide, now that no vote is No, and do what follows."""
-        if not ballot.participants:
-            tell(run.xid.tx, "all only read: there is nothing to decide")
-            run.record = Record(xid=run.xid, decision=Decision.COMMIT)
-            return
+        """Decide, now that no vote is No, and do what follows. Also where all only read: who asks later hears the same."""
         try:
             run.record = await self._decided(run.xid, ballot.participants)
         except NotLeadingError as error:

@@ -189,10 +189,12 @@ def test_who_only_read_takes_no_part_in_phase_two(bench: Bench) -> None:
     assert bench.log.records["t1"].participants == ("b",)
 
 
-def test_where_all_only_read_there_is_nothing_to_decide(bench: Bench) -> None:
+def test_where_all_only_read_whoever_asks_later_hears_what_was_told(bench: Bench) -> None:
     manager = TransactionManager("shop", [[bench.a]], bench.log, bench.lead)
     assert run_instantly(manager.place("t1", "reads a")) is Decision.COMMIT
-    assert bench.journal == ["a only read"]
+    assert bench.journal == ["a only read", "log has commit"]
+    assert run_instantly(manager.inquire("t1")) is Decision.COMMIT
+    assert run_instantly(manager.place("t1", "writes")) is Decision.COMMIT
 
 
 def test_who_only_read_is_not_rolled_back(bench: Bench) -> None:
