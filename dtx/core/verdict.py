@@ -41,8 +41,8 @@ class StoryLine(msgspec.Struct, frozen=True, kw_only=True):
 class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction to look at first where sums are broken, which accuse none: it is one of `touched` that touched `key`.
 
-    `key` is "" for a scalar, which all touch that take part. `strange` are those of them that did not just end ok: their
-    client was not told ok, or something was undone or is still open. `difference_at` is the database where the amount of
+    `key` is "" for a scalar, which all touch that take part. `strange` are those of them that are not ok and whole in the
+    end: they were refused, or are not present everywhere, or something was undone or is still open. `difference_at` is the database where the amount of
     `tx` itself is just what is wrong with the sum, "" if there is none.
     """
 
@@ -74,7 +74,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one checker says: `judged` things were looked at; `reason` is why it is unknown or not claimed.
 
     `is_claimed` is False when the contract does not claim the invariant: then it is measured only. `tx` is a transaction whose
-    story shows why it is unknown, if there is one.
+    story shows why it is unknown, or what is violated where no finding names one.
     """
 
     checker: str
@@ -276,7 +276,7 @@ class WaitingSummary(msgspec.Struct, frozen=True, kw_only=True):
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Operations by outcome, and how unknown ones were closed from the participants' rows.
 
-    `info_reasons` says why clients had no answer: words -> how many, the most frequent first, three at most.
+    `info_prepared` are present nowhere, and still prepared somewhere. `info_reasons` says why clients had no answer: words -> how many, the most frequent first, three at most.
     """
 
     submitted: int = 0
@@ -286,6 +286,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     info_committed: int = 0
     info_absent: int = 0
     info_partial: int = 0
+    info_prepared: int = 0
     compensated: int = 0
     info_reasons: dict[str, int] = {}
 

@@ -110,12 +110,13 @@ def _counts(verdict: Verdict) -> Iterator[Padding]:
     )
     for words, number in counts.info_reasons.items():
         yield _indented(f"{number:,} unknown: {clean(words)}")
-    closed = counts.info_committed + counts.info_absent + counts.info_partial
+    closed = counts.info_committed + counts.info_absent + counts.info_partial + counts.info_prepared
     if closed:
         partial = f", {counts.info_partial:,} partial" if counts.info_partial else ""
+        prepared = f", {counts.info_prepared:,} still prepared" if counts.info_prepared else ""
         yield _indented(
             f"unknown, by the participants' rows: {counts.info_committed:,} committed, "
-            f"{counts.info_absent:,} left no effect{partial}"
+            f"{counts.info_absent:,} left no effect{partial}{prepared}"
         )
     elif counts.info:
         yield _indented("what became of the unknown ones was not read")

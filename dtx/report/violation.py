@@ -6,7 +6,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dtx.core.verdict import Finding, Status, StoryLine, Suspect, Verdict
+from dtx.core.verdict import CheckResult, Finding, Status, StoryLine, Suspect, Verdict
 from dtx.report import colours
 from dtx.report.wording import clean, count, listed
 
@@ -44,12 +44,27 @@ def first_suspect(verdict: Verdict) -> Suspect | None:
     return max(suspects, key=lambda s: (s.tx in s.strange, bool(s.difference_at)), default=None)
 
 
+def _stuck(verdict: Verdict) -> str | None:
+    """Return the transaction that shows what is violated, where no finding names one."""
+    return next((check.tx for check in verdict.checks if _is_example(check)), None)
+
+
+def _is_example(check: CheckResult) -> bool:
+    return check.is_claimed and check.status is Status.VIOLATED and check.tx is not None
+
+
 def violation(verdict: Verdict) -> Iterator[Text | Padding | Table]:
     """Yield the parts of the section, from the story to the count of the like."""
     tx = first_transaction(verdict)
     findings = findings_of(verdict)
     suspect = first_suspect(verdict)
-    if suspect is not None:
+    stuck = _stuck(verdict) if tx is None else None
+    if stuck is not None:
+        words = f"Not everything ended. Of what did not, {stuck} is under way longest"
+        yield Text(clean(words), style=colours.HEADING)
+        yield story_table(verdict.stories.get(stuck, ()))
+        yield Text("")
+    elif suspect is not None:
         yield from _suspicion(suspect, verdict.stories.get(suspect.tx, ()))
         yield Text("")
     if tx is not None:
@@ -71,7 +86,10 @@ def standing(verdict: Verdict, tx: str) -> str:
     for finding in findings:
         if finding.suspect is not None and finding.suspect.tx == tx:
             return f"not accused, but {_touched(finding.suspect)}, where the sum is wrong"
-    if tx in {check.tx for check in verdict.checks}:
+    checks = [check for check in verdict.checks if check.tx == tx]
+    if any(_is_example(check) for check in checks):
+        return "not accused, but under way longest"
+    if checks:
         return "ended as most did"
     return "not claimed, so not convicted"
 
@@ -93,7 +111,11 @@ def _touched(suspect: Suspect) -> str:
 
 def _why(suspect: Suspect) -> Iterator[str]:
     strange = suspect.strange
-    how = f"{len(strange):,} did not just end ok: {listed(strange)}" if strange else "all ended ok"
+    how = (
+        f"{len(strange):,} did not end ok and whole: {listed(strange)}"
+        if strange
+        else "all ended ok and whole"
+    )
     yield f"{count(suspect.touched, 'transaction')} {_touched(suspect)}; {how}."
     if suspect.difference_at:
         yield f"The amount of {suspect.tx} at {suspect.difference_at} is just the difference."

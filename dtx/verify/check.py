@@ -27,7 +27,10 @@ class Premise(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a checker found: `judged` things were looked at; `undecided` says why it can't tell, and the story of `tx` shows it."""
+    """What a checker found: `judged` things were looked at; `undecided` says why it can't tell.
+
+    The story of `tx` shows why it can't tell, or what is wrong where no finding accuses a transaction.
+    """
 
     judged: int
     findings: tuple[Finding, ...] = ()

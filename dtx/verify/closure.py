@@ -30,6 +30,7 @@ def count_operations(ledger: Ledger) -> Counts:
         info_committed=closed["committed"],
         info_absent=closed["absent"],
         info_partial=closed["partial"],
+        info_prepared=closed["prepared"],
         compensated=sum(
             any(tally.undone for tally in ledger.tallies.get(tx, ())) for tx in ledger.operations
         ),
@@ -50,4 +51,6 @@ def _reason(operation: Operation) -> str:
 def _closed(ledger: Ledger, tx: str) -> str:
     if ledger.is_committed(tx):
         return "committed"
-    return "partial" if ledger.is_partial(tx) else "absent"
+    if ledger.is_partial(tx):
+        return "partial"
+    return "prepared" if tx in ledger.prepared else "absent"

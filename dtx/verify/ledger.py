@@ -1,21 +1,23 @@
 """History and observations of one run, joined once, for all checkers to read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dtx.config.model import Client, Contract, Reader, System
 from dtx.core.history import HistoryEntry, Read, Wait
-from dtx.core.observation import EffectRow, PendingRow, Shape
+from dtx.core.observation import DecisionRow, EffectRow, PendingRow, PreparedRow, Shape
 from dtx.core.run_folder import Observations, Plan
-from dtx.verify.branches import Blocking, join_branches
+from dtx.verify.branches import Blocking, join_branches, transaction_of
 from dtx.verify.effects import StepTally, tally_effects
 from dtx.verify.operations import Operation, join_operations
 from dtx.verify.timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:
     from dtx.verify.reads import Observed
+
+R = TypeVar("R")
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -32,6 +34,8 @@ class Ledger:
         present: tx -> those of its parties where a step of it stands.
         rows, tallies: effect rows by tx, also of transactions that nobody submitted.
         pending: rows by tx of what a participant still had open at the end.
+        prepared: branches still prepared at the end, by the transaction that their name names.
+        decisions: what decision logs say, by the transaction that it is said of.
         client: what was submitted, and how.
         blocking: prepared branches that stayed in doubt.
         readers: the reading clients, by name.
@@ -53,6 +57,8 @@ class Ledger:
     rows: Mapping[str, Sequence[EffectRow]]
     tallies: Mapping[str, Sequence[StepTally]]
     pending: Mapping[str, Sequence[PendingRow]]
+    prepared: Mapping[str, Sequence[PreparedRow]]
+    decisions: Mapping[str, Sequence[DecisionRow]]
     readers: Mapping[str, Reader]
     reads: Sequence[Read]
     waits: Sequence[Wait]
@@ -118,7 +124,11 @@ def build_ledger(
         present=present,
         rows=effects.rows,
         tallies=effects.tallies,
-        pending=_by_tx(seen.pending),
+        pending=_by_tx(seen.pending, lambda row: row.tx),
+        prepared=_by_tx(
+            seen.prepared, lambda row: transaction_of(row.name or row.gid, operations.by_tx)
+        ),
+        decisions=_by_tx(seen.decisions, lambda row: transaction_of(row.subject, operations.by_tx)),
         readers=system.readers,
         reads=[entry for entry in history if isinstance(entry, Read)],
         waits=[entry for entry in history if isinstance(entry, Wait)],
@@ -132,8 +142,11 @@ def _expected(client: Client, operation: Operation) -> dict[str, int]:
     return {name: amount.value(operation.value) for name, amount in client.participants.items()}
 
 
-def _by_tx(rows: Sequence[PendingRow]) -> dict[str, list[PendingRow]]:
-    found: dict[str, list[PendingRow]] = {}
+def _by_tx(rows: Iterable[R], tx_of: Callable[[R], str | None]) -> dict[str, list[R]]:
+    """Sort rows by transaction; those of none are left out."""
+    found: dict[str, list[R]] = {}
     for row in rows:
-        found.setdefault(row.tx, []).append(row)
+        tx = tx_of(row)
+        if tx is not None:
+            found.setdefault(tx, []).append(row)
     return found

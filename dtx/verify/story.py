@@ -11,7 +11,7 @@ from dtx.core.schedule import Proof
 from dtx.core.verdict import StoryLine
 from dtx.verify.ledger import Ledger
 from dtx.verify.timeline import FaultWindow
-from dtx.verify.words import answer_words, count, effect_words, listed
+from dtx.verify.words import answer_words, count, effect_words, listed, prepared_words
 
 Logs = Mapping[str, Iterable[tuple[int, str]]]
 """Worker -> (monotonic ns, line), in the order written; read at most once, and only if there is a story to tell."""
@@ -76,6 +76,7 @@ def _tell(ledger: Ledger, tx: str, from_logs: Sequence[_Line]) -> tuple[StoryLin
         *_client_lines(ledger, tx),
         *_folded(from_logs),
         *_database_lines(ledger, tx),
+        *_decision_lines(ledger, tx),
         *_reader_lines(ledger, tx),
         *_wait_lines(ledger, tx),
     ]
@@ -113,6 +114,13 @@ def _database_lines(ledger: Ledger, tx: str) -> Iterator[_Line]:
         at_ns = ledger.timeline.from_wall(row.at_ns)
         if at_ns is not None:
             yield _Line(at_ns=at_ns, who=row.participant, what=effect_words(row))
+
+
+def _decision_lines(ledger: Ledger, tx: str) -> Iterator[_Line]:
+    for row in ledger.decisions.get(tx, ()):
+        at_ns = ledger.timeline.from_wall(row.at_ns)
+        if at_ns is not None:
+            yield _Line(at_ns=at_ns, who=row.participant, what=f"decided: {row.decision}")
 
 
 def _reader_lines(ledger: Ledger, tx: str) -> Iterator[_Line]:
@@ -205,21 +213,28 @@ def _ending(ledger: Ledger, tx: str) -> Iterator[_Line]:
     untimed = (row for row in rows if timeline.from_wall(row.at_ns) is None)
     for row in untimed:
         yield _Line(at_ns=at_ns, who=row.participant, what=f"{effect_words(row)} (time not known)")
+    for decided in ledger.decisions.get(tx, ()):
+        if timeline.from_wall(decided.at_ns) is None:
+            what = f"decided: {decided.decision} (time not known)"
+            yield _Line(at_ns=at_ns, who=decided.participant, what=what)
     for pending in ledger.pending.get(tx, ()):
         yield _Line(at_ns=at_ns, who=pending.participant, what="still has it open")
-    yield from _absences(ledger, tx, at_ns)
+    yield from _unfinished(ledger, tx, at_ns)
     operation = ledger.operations.get(tx)
     if operation is not None and operation.told is not operation.outcome:
         words = f"asked now what became of it: {operation.told.value}"
         yield _Line(at_ns=at_ns, who=SYSTEM, what=words)
 
 
-def _absences(ledger: Ledger, tx: str, at_ns: int) -> Iterator[_Line]:
+def _unfinished(ledger: Ledger, tx: str, at_ns: int) -> Iterator[_Line]:
     if not ledger.has_observations:
         return
     said = {row.participant for row in ledger.rows.get(tx, ())}
+    prepared = {row.participant for row in ledger.prepared.get(tx, ())}
+    for name in sorted(prepared):
+        yield _Line(at_ns=at_ns, who=name, what=prepared_words(ledger, tx))
     for name in ledger.expected.get(tx, {}):
-        if name not in said:
+        if name not in said | prepared:
             yield _Line(at_ns=at_ns, who=name, what="has no effect of it")
 
 

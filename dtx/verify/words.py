@@ -43,6 +43,13 @@ def answer_words(operation: Operation) -> str:
             assert_never(operation.outcome)
 
 
+def prepared_words(ledger: Ledger, tx: str) -> str:
+    """Return what to say of a participant that has a branch of it in the end."""
+    decisions = dict.fromkeys(row.decision for row in ledger.decisions.get(tx, ()))
+    decided = f"though {listed(decisions)} is decided" if decisions else "undecided"
+    return f"holds it prepared, {decided}"
+
+
 def evidence_rows(ledger: Ledger, tx: str) -> tuple[str, ...]:
     """Return what the client was told and what each participant says, one line each."""
     lines: list[str] = []
@@ -56,7 +63,9 @@ def evidence_rows(ledger: Ledger, tx: str) -> tuple[str, ...]:
         at_ns = ledger.timeline.from_wall(row.at_ns)
         when = "" if at_ns is None else f", at {ledger.timeline.seconds(at_ns):.3f} s"
         lines.append(f"{row.participant}: {effect_words(row)}{when}")
-    said = {row.participant for row in rows}
+    prepared = sorted({row.participant for row in ledger.prepared.get(tx, ())})
+    lines.extend(f"{name}: {prepared_words(ledger, tx)}" for name in prepared)
+    said = {row.participant for row in rows} | {*prepared}
     lines.extend(
         f"{name}: no row of it" for name in ledger.expected.get(tx, {}) if name not in said
     )

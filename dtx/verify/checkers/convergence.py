@@ -36,7 +36,9 @@ def judge(ledger: Ledger) -> Judgement:
     excuse = excuse_for_lateness(ledger) if findings else ""
     if excuse:
         return Judgement(judged=judged, undecided=f"{findings[0].summary}, but {excuse}")
-    return Judgement(judged=judged, findings=findings)
+    accuses = any(finding.tx is not None for finding in findings)
+    tx = _longest_open(ledger, quiet) if findings and not accuses else None
+    return Judgement(judged=judged, findings=findings, tx=tx)
 
 
 def _findings(ledger: Ledger, quiet: QuietEvent) -> tuple[Finding, ...]:
@@ -74,6 +76,21 @@ def _never_quiet(ledger: Ledger, quiet: QuietEvent) -> Finding:
         summary=f"not quiet {quiet.waited_s:.1f} s after healing: {remaining[0]}",
         subjects=remaining,
         evidence=(*remaining[:_SHOWN_REMAINING], *left[:_SHOWN_REMAINING]),
+    )
+
+
+def _longest_open(ledger: Ledger, quiet: QuietEvent) -> str | None:
+    """Return of those that wait for an answer when the wait is over, or are prepared in the end, the one submitted first."""
+    if quiet.is_quiet:
+        return None
+    end_ns = ledger.timeline.end_ns
+    return next(
+        (
+            tx
+            for tx, operation in ledger.operations.items()
+            if operation.until_ns(end_ns) >= quiet.at_ns or tx in ledger.prepared
+        ),
+        None,
     )
 
 

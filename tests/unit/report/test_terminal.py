@@ -151,7 +151,7 @@ def test_broken_sums_tell_the_story_of_a_suspect_and_accuse_nobody() -> None:
     order = [
         "Sums are wrong, which accuses no transaction. One that touched ann, t000042",
         "submits t000042",
-        "12 transactions touched ann; 2 did not just end ok: t000042, t000077.",
+        "12 transactions touched ann; 2 did not end ok and whole: t000042, t000077.",
         "The amount of t000042 at payments-db is just the difference.",
         "ann: -600 = 0 does not hold",
         "repeat it",
@@ -180,11 +180,45 @@ def test_where_a_transaction_is_accused_no_suspect_is_told_of() -> None:
     assert "touched ann" not in text
 
 
+def test_what_did_not_end_tells_the_story_of_the_one_under_way_longest() -> None:
+    finding = Finding(
+        checker="convergence",
+        claim="all ends",
+        summary="not quiet 22.5 s after healing: 12 clients wait for an answer",
+        subjects=("12 clients wait for an answer",),
+        evidence=("orders-db: prepared branches: 12",),
+    )
+    sums = make_broken_sums(Suspect(tx="t000001", key="", touched=510))
+    checks = tuple(
+        msgspec.structs.replace(check, status=Status.VIOLATED, findings=(finding,), tx=GUILTY)
+        if check.checker == "convergence"
+        else check
+        for check in sums.checks
+    )
+    shown = msgspec.structs.replace(sums, checks=checks)
+    text = rendered(shown, width=120)
+    order = [
+        f"Not everything ended. Of what did not, {GUILTY} is under way longest",
+        "submits t000042",
+        "orders-db: prepared branches: 12",
+    ]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    assert "t000001" not in text
+    assert standing(shown, GUILTY) == "not accused, but under way longest"
+
+
+def test_unknown_ones_that_are_still_prepared_are_told_of() -> None:
+    counts = msgspec.structs.replace(make_holds().counts, info_absent=0, info_prepared=2)
+    text = rendered(make_holds(counts=counts), width=120)
+    assert "29 committed, 0 left no effect, 2 still prepared" in text
+
+
 def test_suspects_that_ended_ok_are_told_to_have() -> None:
     plain = Suspect(tx=GUILTY, key="", touched=510)
     text = rendered(make_broken_sums(plain), width=120)
     assert f"One that took part, {GUILTY}" in text
-    assert "510 transactions took part; all ended ok." in text
+    assert "510 transactions took part; all ended ok and whole." in text
     assert "difference" not in text
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dtx.core.history import NodeEvidence, ProcessChange, QuietEvent
+from dtx.core.history import NodeEvidence, Outcome, ProcessChange, QuietEvent
 from dtx.core.observation import PreparedRow, ResidueRow
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Status
@@ -66,6 +66,37 @@ def test_not_quiet_without_pending_rows_names_what_remained(run: RunBuilder) -> 
     verdict = run.judge()
     assert verdict.violated_checkers == ("convergence",)
     assert "proxies hold 12 bytes" in check_of(verdict, "convergence").findings[0].summary
+
+
+def test_not_quiet_tells_of_the_one_that_waits_longest(run: RunBuilder) -> None:
+    run.submit("t0004", 4.0)
+    run.submit("t0003", 3.0)
+    run.answer("t0003", Outcome.INFO, 22.1, detail="no outcome by the deadline")
+    run.quiet = QuietEvent(
+        at_ns=mono(22), is_quiet=False, waited_s=10.0, remaining=("2 clients wait for an answer",)
+    )
+    verdict = run.judge()
+    check = check_of(verdict, "convergence")
+    assert (check.tx, check.findings[0].tx) == ("t0003", None)
+    assert list(verdict.stories) == ["t0003"]
+
+
+def test_not_quiet_tells_of_the_one_that_is_prepared_longest(run: RunBuilder) -> None:
+    for tx in ("t0002", "t0001", "t0009"):
+        run.prepared.append(PreparedRow(participant=ORDERS, gid=f"shop:{tx}:1.0a"))
+    run.quiet = QuietEvent(
+        at_ns=mono(22), is_quiet=False, waited_s=10.0, remaining=("orders-db: prepared branches: 3",)
+    )  # fmt: skip
+    assert check_of(run.judge(), "convergence").tx == "t0001"
+
+
+def test_late_or_frozen_has_no_other_story(run: RunBuilder) -> None:
+    run.submit("t0003", 3.0)
+    run.quiet = QuietEvent(at_ns=mono(22), is_quiet=True, waited_s=10.5)
+    assert check_of(run.judge(), "convergence").tx is None
+    run.leave_open("t0002")
+    verdict = run.judge()
+    assert (check_of(verdict, "convergence").tx, [*verdict.stories]) == (None, ["t0002"])
 
 
 def test_branch_left_prepared_is_named_and_a_stranger_s_is_told_apart(run: RunBuilder) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from dtx.core.history import Outcome
-from dtx.core.observation import OutcomeRow, PendingRow
+from dtx.core.observation import OutcomeRow, PendingRow, PreparedRow
 from dtx.core.verdict import Status
 from tests.support.histories import (
     INVENTORY,
@@ -54,6 +54,13 @@ def test_unknown_outcome_present_at_some_convicts_atomicity_alone(run: RunBuilde
     assert "inventory-db: no row of it" in finding.evidence
     assert any(line.startswith("payments-db: debit applied, 120") for line in finding.evidence)
     assert verdict.counts.info_partial == 1
+
+
+def test_unknown_outcome_still_prepared_did_not_leave_no_effect(run: RunBuilder) -> None:
+    run.lose("t0004", 4.0)
+    run.prepared.append(PreparedRow(participant=PAYMENTS, gid="shop:t0004:1.0a"))
+    counts = run.judge().counts
+    assert (counts.info, counts.info_prepared, counts.info_absent) == (2, 1, 1)
 
 
 def test_missing_completion_counts_as_unknown(run: RunBuilder) -> None:

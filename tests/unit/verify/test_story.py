@@ -3,10 +3,18 @@
 import pytest
 
 from dtx.core.history import Outcome, ProcessChange
-from dtx.core.observation import OutcomeRow
+from dtx.core.observation import DecisionRow, OutcomeRow, PreparedRow
 from dtx.core.schedule import Proof
 from dtx.verify.story import MAX_LINES, MAX_WIDTH
-from tests.support.histories import HELD_LINK, INVENTORY, KILLED_NODE, PAYMENTS, RunBuilder
+from tests.support.histories import (
+    HELD_LINK,
+    INVENTORY,
+    KILLED_NODE,
+    ORDERS,
+    PAYMENTS,
+    RunBuilder,
+    wall,
+)
 
 
 @pytest.fixture
@@ -37,6 +45,36 @@ def test_story_merges_all_sources_in_time_order(run: RunBuilder) -> None:
         (12.0, "dtx", "1.0 s after healing all is quiet; what is there now counts"),
         (23.0, "orders-db", "has no effect of it"),
         (23.0, "inventory-db", "has no effect of it"),
+    ]
+
+
+def test_what_is_prepared_in_the_end_is_not_told_to_have_no_effect(run: RunBuilder) -> None:
+    run.prepared.append(PreparedRow(participant=ORDERS, gid="X'00'", name="shop:t0002:1.0a"))
+    told = {line.who: line.what for line in run.judge().stories["t0002"]}
+    assert told[ORDERS] == "holds it prepared, undecided"
+    assert told[INVENTORY] == "has no effect of it"
+    evidence = run.judge().checks[0].findings[0].evidence
+    assert "orders-db: holds it prepared, undecided" in evidence
+    assert "orders-db: no row of it" not in evidence
+
+
+def test_what_is_prepared_though_it_is_decided_is_told_as_that(run: RunBuilder) -> None:
+    run.prepared.append(PreparedRow(participant=ORDERS, gid="shop:t0002:1.0a"))
+    run.decisions.append(DecisionRow(participant="log-db", subject="t0002", decision="commit"))
+    told = {line.who: line.what for line in run.judge().stories["t0002"]}
+    assert told[ORDERS] == "holds it prepared, though commit is decided"
+    assert told["log-db"] == "decided: commit (time not known)"
+
+
+@pytest.mark.parametrize("subject", ["t0002", "shop:t0002:1.0a"])
+def test_a_decision_is_told_at_its_time(run: RunBuilder, subject: str) -> None:
+    for name, at_s in ((subject, 2.2), ("t0001", 1.2)):
+        run.decisions.append(
+            DecisionRow(participant="log-db", subject=name, decision="commit", at_ns=wall(at_s))
+        )
+    story = run.judge().stories["t0002"]
+    assert [(line.at_s, line.what) for line in story if line.who == "log-db"] == [
+        (2.2, "decided: commit")
     ]
 
 
