@@ -76,7 +76,7 @@ def _databases(invariant: Invariant) -> Mapping[str, None]:
 
 def _rank(
     ledger: Ledger, invariant: Invariant, off_by: int, operation: Operation
-) -> tuple[bool, bool, bool, bool]:
+) -> tuple[bool, ...]:
     """Return what tells the likely from the unlikely, the likeliest first."""
     tx = operation.tx
     until_ns = operation.until_ns(ledger.timeline.end_ns)
@@ -84,15 +84,25 @@ def _rank(
     return (
         not _is_strange(ledger, operation),
         not _difference_at(ledger, invariant, off_by, tx),
+        _is_traceless(ledger, operation),
         not met,
         not _has_undone(ledger, tx),
     )
 
 
 def _is_strange(ledger: Ledger, operation: Operation) -> bool:
-    """Whether it did more, or less, than to end ok at once."""
+    """Whether it is anything but ok and whole in the end; a client that learned so late, or never, makes it no less so."""
     tx = operation.tx
-    return operation.outcome is not Outcome.OK or tx in ledger.pending or _has_undone(ledger, tx)
+    parties = ledger.parties[tx]
+    is_ok = operation.told is Outcome.OK or (operation.told is Outcome.INFO and bool(parties))
+    is_whole = ledger.present[tx] == parties and tx not in ledger.pending
+    return not (is_ok and is_whole) or _has_undone(ledger, tx)
+
+
+def _is_traceless(ledger: Ledger, operation: Operation) -> bool:
+    """Whether in the end neither the system nor a participant knows anything of it: most likely it never arrived."""
+    by_tx = (ledger.rows, ledger.pending, ledger.prepared, ledger.decisions)
+    return operation.told is Outcome.INFO and not any(operation.tx in known for known in by_tx)
 
 
 def _has_undone(ledger: Ledger, tx: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dtx.core.history import Outcome
+from dtx.core.observation import OutcomeRow
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Suspect, Verdict
 from tests.support.histories import (
@@ -70,6 +71,44 @@ def test_keys_of_a_database_that_the_invariant_does_not_ask_count_for_nothing(
 ) -> None:
     run.keys = {PAYMENTS: ("sku",)}
     assert _suspect(run.judge()) is None
+
+
+@pytest.mark.parametrize("said", ["ok", "info"])
+def test_one_that_is_whole_in_the_end_is_told_of_last_though_its_client_did_not_learn_it(
+    run: RunBuilder, said: str
+) -> None:
+    run.commit("t0005", 0.5, outcome=Outcome.INFO)
+    run.outcomes.append(OutcomeRow(tx="t0005", outcome=said))
+    run.fault(Proof.SILENCE, 0.4, 1.1, links=[HELD_LINK])
+    suspect = _suspect(run.judge())
+    assert suspect is not None
+    assert (suspect.tx, suspect.strange) == ("t0004", ("t0004",))
+
+
+def test_one_that_never_arrived_is_told_of_after_one_that_the_system_refused(
+    run: RunBuilder,
+) -> None:
+    run.lose("t0000", 0.5)
+    run.lose("t0005", 3.0)
+    run.outcomes.append(OutcomeRow(tx="t0000", outcome="info", detail="HTTP 404"))
+    run.outcomes.append(OutcomeRow(tx="t0005", outcome="fail"))
+    run.fault(Proof.SILENCE, 0.4, 5.0, links=[HELD_LINK])
+    run.forget("t0004")
+    run.history = [entry for entry in run.history if getattr(entry, "tx", "") != "t0004"]
+    suspect = _suspect(run.judge())
+    assert suspect is not None
+    assert (suspect.tx, suspect.strange) == ("t0005", ("t0000", "t0005"))
+
+
+def test_one_that_is_ok_and_still_open_or_not_present_everywhere_is_not_whole(
+    run: RunBuilder,
+) -> None:
+    run.claim(is_atomic=False, is_durable=False, converges_within_s=None)
+    run.forget("t0001", PAYMENTS)
+    run.leave_open("t0002")
+    suspect = _suspect(run.judge())
+    assert suspect is not None
+    assert suspect.strange == ("t0001", "t0002", "t0004")
 
 
 def test_of_those_that_did_not_end_ok_the_one_whose_amount_is_the_difference_comes_first(
