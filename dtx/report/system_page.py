@@ -10,14 +10,13 @@ from rich.text import Text
 
 from dtx.config.model import (
     Contract,
-    Invariant,
     Isolation,
-    Query,
     Reader,
     System,
     Variant,
     Worker,
 )
+from dtx.config.sides import side_names
 from dtx.config.template import written
 from dtx.report import colours
 from dtx.report.tables import listing
@@ -145,7 +144,8 @@ def _contract(contract: Contract) -> Iterator[RenderableType]:
     for claim in _claims(contract):
         yield Text(f"  {claim}")
     for invariant in contract.invariants:
-        yield Text(f"  {clean(invariant.name)} ({_sides(invariant)})")
+        left, right = side_names(invariant)
+        yield Text(clean(f"  {invariant.name}: {left} {invariant.compare} {right}"))
 
 
 def _offers(system: System) -> Iterator[RenderableType]:
@@ -183,16 +183,6 @@ def _claims(contract: Contract) -> Iterator[str]:
 
 def _participants(system: System) -> Mapping[str, str]:
     return {name: amount.text for name, amount in system.client.participants.items()}
-
-
-def _sides(invariant: Invariant) -> str:
-    right = invariant.right
-    where = str(right) if isinstance(right, int) else _added(right)
-    return f"{_added(invariant.left)} {invariant.compare} {where}"
-
-
-def _added(queries: Iterable[Query]) -> str:
-    return " + ".join(dict.fromkeys(query.database for query in queries))
 
 
 def _command(worker: Worker) -> list[str]:

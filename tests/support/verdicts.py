@@ -192,7 +192,7 @@ def make_broken_sums(*suspects: Suspect) -> Verdict:
             claim="the contract's invariants hold",
             summary="frozen money: broken for ann, 1 of 17 keys",
             subjects=("ann",),
-            evidence=("ann: -600 = 0 does not hold",),
+            evidence=("ann: payments-db 600, orders-db 1200 (600 too little)",),
             suspect=suspect,
         )
         for suspect in suspects or (SUSPECT,)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dtx.config.model import Contract, Invariant
+from dtx.config.sides import side_names
 from dtx.core.observation import InvariantRow, Side
 from dtx.core.verdict import Finding
 from dtx.verify.check import Checker, Judgement, Premise
@@ -62,7 +63,7 @@ def _compare(invariant: Invariant, rows: Iterable[InvariantRow]) -> tuple[int, d
     keys = sorted(left.keys() | right.keys())
     broken = {
         key: _Gap(
-            words=f"{_value(left, key)} {invariant.compare} {_value(right, key)} does not hold",
+            words=_words(invariant, left, right, key),
             off_by=left.get(key, 0) - right.get(key, 0),
         )
         for key in keys
@@ -81,8 +82,20 @@ def _sides(rows: Iterable[InvariantRow]) -> tuple[Values, Values]:
     return left, right
 
 
+def _words(invariant: Invariant, left: Values, right: Values, key: str) -> str:
+    """Return e.g. `payments-db 21550, orders-db 23734 (2184 too little)`."""
+    names = side_names(invariant)
+    here = f"{names[0]} {_value(left, key)}"
+    there = names[1] if isinstance(invariant.right, int) else f"{names[1]} {_value(right, key)}"
+    if invariant.compare != "=":
+        return f"{here} is not {invariant.compare} {there}"
+    gap = left.get(key, 0) - right.get(key, 0)
+    between = " instead of" if isinstance(invariant.right, int) else ","
+    return f"{here}{between} {there} ({abs(gap)} too {'much' if gap > 0 else 'little'})"
+
+
 def _value(side: Values, key: str) -> str:
-    return str(side[key]) if key in side else "0 (no row)"
+    return str(side[key]) if key in side else "no row"
 
 
 def _finding(

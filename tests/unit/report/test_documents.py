@@ -80,7 +80,7 @@ def test_a_violation_is_a_failure_with_its_story() -> None:
 def test_broken_sums_are_a_failure_with_the_story_of_a_suspect() -> None:
     failure = _suite(make_broken_sums()).find("testcase/failure")
     assert failure is not None
-    assert "ann: -600 = 0 does not hold" in str(failure.text)
+    assert "ann: payments-db 600, orders-db 1200 (600 too little)" in str(failure.text)
     assert f"{GUILTY} is not accused, but touched ann, where the sum is wrong" in str(failure.text)
     assert f"submits {GUILTY}" in str(failure.text)
 

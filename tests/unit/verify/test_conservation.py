@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from dtx.config.contract import COMPARISONS
+from dtx.config.model import Query
 from dtx.core.observation import InvariantRow, Side
 from dtx.core.verdict import Status
 from dtx.verify.checkers.conservation import COMPARE
-from tests.support.histories import MONEY, STOCK, RunBuilder, check_of
+from tests.support.histories import MONEY, ORDERS, STOCK, RunBuilder, check_of
 
 
 @pytest.fixture
@@ -24,6 +25,24 @@ def test_holding_invariants_are_counted_by_key(run: RunBuilder) -> None:
     assert (check.status, check.judged) == (Status.HOLDS, 3)
 
 
+def test_sides_are_named_with_the_difference_and_a_missing_row_as_such(run: RunBuilder) -> None:
+    orders = Query(database=ORDERS, sql="select sku, sum(quantity) from orders group by sku")
+    run.claim(invariants=(replace(STOCK, right=(orders,)),))
+    run.hold(STOCK.name, left={"apple": 21550, "pear": 4}, right={"apple": 23734})
+    (finding,) = check_of(run.judge(), "conservation").findings
+    assert finding.evidence == (
+        "apple: inventory-db 21550, orders-db 23734 (2184 too little)",
+        "pear: inventory-db 4, orders-db no row (4 too much)",
+    )
+
+
+def test_a_bound_says_what_it_is_not(run: RunBuilder) -> None:
+    run.claim(invariants=(replace(STOCK, right=0, compare=">="),))
+    run.hold(STOCK.name, left={"apple": -3}, right={})
+    (finding,) = check_of(run.judge(), "conservation").findings
+    assert finding.evidence == ("apple: inventory-db -3 is not >= 0",)
+
+
 def test_contract_without_invariants_claims_nothing(run: RunBuilder) -> None:
     run.claim(invariants=())
     verdict = run.judge()
@@ -36,7 +55,9 @@ def test_broken_scalar_convicts_with_both_values(run: RunBuilder) -> None:
     verdict = run.judge()
     assert verdict.violated_checkers == ("conservation",)
     (finding,) = check_of(verdict, "conservation").findings
-    assert finding.summary == "money is conserved: 880 = 1000 does not hold"
+    assert finding.summary == (
+        "money is conserved: payments-db 880 instead of 1000 (120 too little)"
+    )
     assert finding.subjects == ("money is conserved",)
     assert finding.tx is None
 
@@ -45,7 +66,9 @@ def test_broken_keys_are_named_and_others_not(run: RunBuilder) -> None:
     run.hold(STOCK.name, left={"apple": 10, "pear": 5}, right={"apple": 10, "pear": 4})
     (finding,) = check_of(run.judge(), "conservation").findings
     assert finding.subjects == ("pear",)
-    assert finding.evidence == ("pear: 5 = 4 does not hold",)
+    assert finding.evidence == (
+        "pear: inventory-db (stock + reserved) 5, inventory-db (initial) 4 (1 too much)",
+    )
 
 
 @pytest.mark.parametrize(("value", "status"), [(0, Status.HOLDS), (1, Status.VIOLATED)])
