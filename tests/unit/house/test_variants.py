@@ -1,5 +1,6 @@
-"""Every variant names its bug, and the bug is told in docs/bugs.md."""
+"""Every variant names its bug, which docs/bugs.md tells, and its system's page has the fault that exposes it."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from dtx.config.loader import load_system
 from dtx.config.model import Variant
 from dtx.verify.registry import CHECKERS
 
-BUGS = (Path(dtx.__file__).parent.parent / "docs" / "bugs.md").read_text()
+DOCS = Path(dtx.__file__).parent.parent / "docs"
+BUGS = (DOCS / "bugs.md").read_text()
 VARIANTS = [
     pytest.param(name, variant, id=f"{name}/{variant.name}")
     for name in builtin_systems()
@@ -30,3 +32,13 @@ def test_variant_breaks_only_known_checkers(system: str, variant: Variant) -> No
     del system
     assert variant.breaks
     assert set(variant.breaks) <= {checker.name for checker in CHECKERS}
+
+
+@pytest.mark.parametrize(("system", "variant"), VARIANTS)
+def test_page_has_the_exact_faults_to_copy_into_a_shell(system: str, variant: Variant) -> None:
+    page = (DOCS / "patterns" / f"{system}.md").read_text()
+    [row] = [line for line in page.splitlines() if line.startswith(f"| `{variant.name}`")]
+    exposed_by, convicted_by = row.removesuffix(" |").split(" | ")[2:]
+    exact = " or ".join(f"`{shlex.quote(fault)}`" for fault in variant.exposed_by)
+    assert exposed_by.startswith(exact), f"{row}\nmust have: {exact}"
+    assert sorted(convicted_by.split(", ")) == sorted(variant.breaks)

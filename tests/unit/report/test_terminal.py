@@ -442,7 +442,12 @@ def _of_variant(fault: str) -> Plan:
     ("fault", "verdict", "said"),
     [
         ("partition@orders->payments", make_violated(), "under partition@orders->payments: it was"),
-        ("partition@orders->payments,at=1s", make_violated(), "orders->payments: it was"),
+        (
+            "partition@orders->payments,at=1s",
+            make_violated(),
+            "under partition@orders->payments; this run had other times than that: it was all the same",
+        ),
+        ("partition@orders->payments,at=1s", make_holds(), "other times than that: it was not"),
         ("partition@orders->payments", make_holds(), "orders->payments: it was not"),
         (
             "partition@orders->payments",
@@ -464,6 +469,15 @@ def test_a_variants_run_says_what_was_meant_and_what_came(
     lines = rendered(verdict, _of_variant(fault), width=200).splitlines()
     [line] = [line for line in lines if line.startswith("variant careless")]
     assert line.endswith(said)
+
+
+def test_the_same_times_in_other_words_are_no_other_times() -> None:
+    named = {**NAMED, "exposed_by": ["slow:200ms@a->b,at=200ms,for=3s+kill@b,at=1s"]}
+    written = "kill@b,at=1s+slow:200ms@a->b,for=3,at=0.2s"
+    plan = msgspec.structs.replace(_of_variant(written), system={"variants": {"careless": named}})
+    text = rendered(make_violated(), plan, width=200)
+    assert "other times" not in text
+    assert "for=3s+kill@b,at=1s: it was" in text
 
 
 def test_a_window_that_did_not_come_is_told_though_the_verdict_holds() -> None:
