@@ -129,6 +129,10 @@ def _settings(settings: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for setting in settings:
         key, equals, value = (piece.strip() for piece in setting.partition("="))
+        if not equals and re.split("[:@]", key)[0] in FAULTS:
+            raise UsageError(
+                f"{setting} is a fault of its own", hint="join faults with +, not with a comma"
+            )
         if key not in (*_TIMES, _CHANCE) or not equals:
             raise unknown("setting", key, (*_TIMES, _CHANCE))
         if key in found:

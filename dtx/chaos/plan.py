@@ -11,6 +11,7 @@ from dtx.chaos.grammar import RandomSchedule, Request, ScheduleFile, parse_reque
 from dtx.chaos.overlap import is_decided, overlapping
 from dtx.chaos.random_schedule import draw_specs
 from dtx.chaos.schedule_file import read_specs
+from dtx.chaos.slips import refuse_slips
 from dtx.chaos.spans import Span, spans
 from dtx.chaos.spec import Drawn, Spec, located
 from dtx.config.model import System
@@ -68,6 +69,7 @@ class _Draft:
         Raises:
             UsageError: scope, argument or times are wrong, or it contradicts a window that is there.
         """
+        refuse_slips(spec, self._system)
         candidates = _candidates(spec, self._system)
         for span in spans(
             spec,
