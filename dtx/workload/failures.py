@@ -61,6 +61,16 @@ OUTCOMES: Final = MappingProxyType(
 )
 
 
+_PLAIN_WORDS: Final = (
+    # The first that fits counts.
+    (aiohttp.ServerTimeoutError, "no answer in time"),
+    (aiohttp.ClientConnectorDNSError, "no address of that name"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.ServerDisconnectedError, "connection closed without an answer"),
+    ((aiohttp.ClientConnectionResetError, aiohttp.ClientOSError), "connection broke"),
+)
+
+
 def classify(error: BaseException) -> tuple[Outcome, str]:
     """Return what an exception means and how to say it; an unknown exception proves nothing, so it is `info`."""
     for kind in type(error).__mro__:
@@ -73,4 +83,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, asyncio.TimeoutError) and not isinstance(error, aiohttp.ClientError):
         return "no answer within the client's time-out"
     text = str(error)
+    for kinds, words in _PLAIN_WORDS:
+        if isinstance(error, kinds):
+            return words if text in {"", "Server disconnected"} else f"{words}: {text}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

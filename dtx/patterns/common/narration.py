@@ -7,6 +7,8 @@ import io
 import logging
 import sys
 
+from psycopg_pool import PoolTimeout
+
 
 def start_narration() -> None:
     """Send every line of the story at once, and warnings of libraries to stderr."""
@@ -16,6 +18,11 @@ def start_narration() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # Every broken connection is discarded and replaced: said once by whoever met it, not again by the pool.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+
+def failure_name(error: Exception) -> str:
+    """Return what failed, in a word or few; the error's own name where there is no plainer one."""
+    return "no free connection" if isinstance(error, PoolTimeout) else type(error).__name__
 
 
 def tell(tx: str, what: str) -> None:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dtx.patterns.common.barrier import Answer
-from dtx.patterns.common.narration import start_narration, tell
+from dtx.patterns.common.narration import failure_name, start_narration, tell
 from dtx.patterns.common.presence import PresenceProtocol, is_abandoned
 
 T = TypeVar("T")
@@ -151,8 +151,8 @@ async def _tell_of(request: Request, what: str) -> None:
 
 async def _outcome_unknown(request: Request, error: Exception) -> Response:
     """Answer for a database that could not be used, or whose COMMIT may or may not have happened."""
-    await _tell_of(request, f"answered 503: {type(error).__name__}")
-    return json_response(503, {"error": f"{type(error).__name__}: {error}".strip()})
+    await _tell_of(request, f"answered 503: {failure_name(error)}")
+    return json_response(503, {"error": f"{failure_name(error)}: {error}".strip()})
 
 
 async def _gone(request: Request, error: Exception) -> Response:

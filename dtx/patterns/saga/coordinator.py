@@ -14,7 +14,7 @@ import psycopg
 
 from dtx.patterns.common.asking import Asker
 from dtx.patterns.common.backoff import Backoff
-from dtx.patterns.common.narration import tell
+from dtx.patterns.common.narration import failure_name, tell
 from dtx.patterns.common.runners import Runners
 from dtx.patterns.saga.definition import (
     STARTED,
@@ -141,7 +141,7 @@ class Coordinator(Runners[Saga[D]], Generic[D]):
                 async with self._line:
                     return await self._log.move(saga, new, why) or await self._committed(saga.tx)
             except psycopg.Error as error:
-                tell(saga.tx, f"{new} not logged, attempt {attempt}: {type(error).__name__}")
+                tell(saga.tx, f"{new} not logged, attempt {attempt}: {failure_name(error)}")
             await asyncio.sleep(self._backoff.pause_s(attempt))
             attempt += 1
 

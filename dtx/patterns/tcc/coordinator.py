@@ -14,7 +14,7 @@ import psycopg
 from dtx.patterns.common.asking import Asker, Request
 from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.barrier import Answer
-from dtx.patterns.common.narration import tell
+from dtx.patterns.common.narration import failure_name, tell
 from dtx.patterns.common.runners import Runners
 from dtx.patterns.tcc.definition import Branch, Outcome
 from dtx.patterns.tcc.tcc_log import State, Tcc
@@ -144,7 +144,7 @@ class Coordinator(Runners[Tcc]):
             try:
                 return await self._log.move(tcc, new, why) or await self._committed(tcc.tx)
             except psycopg.Error as error:
-                tell(tcc.tx, f"{new} not logged, attempt {attempt}: {type(error).__name__}")
+                tell(tcc.tx, f"{new} not logged, attempt {attempt}: {failure_name(error)}")
             await asyncio.sleep(self._backoff.pause_s(attempt))
             attempt += 1
 

@@ -16,7 +16,7 @@ import psycopg
 
 from dtx.patterns.common.backoff import Backoff
 from dtx.patterns.common.crash_points import crash_point
-from dtx.patterns.common.narration import tell
+from dtx.patterns.common.narration import failure_name, tell
 from dtx.patterns.twophase.decision_log import Record
 from dtx.patterns.twophase.identity import Xid
 from dtx.patterns.twophase.lease import Leading, NotLeadingError
@@ -288,7 +288,7 @@ class TransactionManager(Generic[W]):
         try:
             await self.log.forget(xid)
         except psycopg.Error as error:
-            tell(xid.tx, f"to be forgotten by recovery: {type(error).__name__}")
+            tell(xid.tx, f"to be forgotten by recovery: {failure_name(error)}")
 
     async def _decided(self, xid: Xid, participants: tuple[str, ...]) -> Record:
         """Return the decision that counts, however long the log can't be reached: this is where 2PC blocks.
@@ -302,7 +302,7 @@ class TransactionManager(Generic[W]):
                     xid, Decision.COMMIT, epoch=xid.epoch, participants=participants
                 )
             except psycopg.Error as error:
-                tell(xid.tx, f"decision unknown, attempt {attempt}: {type(error).__name__}")
+                tell(xid.tx, f"decision unknown, attempt {attempt}: {failure_name(error)}")
             else:
                 tell(xid.tx, f"all voted yes; decided: {record.of(xid)}")
                 return record

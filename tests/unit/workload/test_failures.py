@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -63,6 +64,30 @@ def test_a_subclass_that_is_not_in_the_table_means_what_its_parent_means() -> No
         pass
 
     assert classify(Newer())[0] is Outcome.INFO
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (aiohttp.ServerDisconnectedError(), "connection closed without an answer"),
+        (aiohttp.ServerDisconnectedError("half"), "connection closed without an answer: half"),
+        (
+            aiohttp.ClientOSError(104, "reset by peer"),
+            "connection broke: [Errno 104] reset by peer",
+        ),
+        (aiohttp.ClientConnectionResetError("closing"), "connection broke: closing"),
+        (aiohttp.SocketTimeoutError(), "no answer in time"),
+    ],
+)
+def test_broken_conversations_are_said_in_words(error: Exception, words: str) -> None:
+    assert classify(error) == (Outcome.INFO, words)
+
+
+def test_a_connection_that_never_was_is_said_in_words() -> None:
+    refused = ConnectionRefusedError(111, "Connect call failed")
+    error = aiohttp.ClientConnectorError(Mock(host="127.0.0.1", port=1, ssl=True), refused)
+    outcome, words = classify(error)
+    assert (outcome, words.partition(":")[0]) == (Outcome.FAIL, "no connection")
 
 
 def test_a_time_out_is_said_in_words() -> None:
