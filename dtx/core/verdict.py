@@ -113,8 +113,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class WindowCoverage(msgspec.Struct, frozen=True, kw_only=True):
     """What one fault window met. `met` transactions were under way while it was on.
 
-    `under_way` sorts those that were so when it was injected by how far they had come; empty if the rows were
-    not read.
+    `under_way` sorts those that were so when it was injected, or at `crashed_at_s` when a crash point was passed,
+    by how far they had come; empty if the rows were not read. `crashed` says how the transactions ended for which a
+    worker killed itself. `waiters` sessions waited for rows that the fault had locked.
     """
 
     window: int
@@ -129,6 +130,9 @@ class WindowCoverage(msgspec.Struct, frozen=True, kw_only=True):
     held_bytes: int = 0
     dropped_bytes: int = 0
     connections: int = 0
+    waiters: int = 0
+    crashed_at_s: float | None = None
+    crashed: dict[str, str] = {}
     met_by_outcome: dict[str, int] = {}
     under_way: tuple[Progress, ...] = ()
 

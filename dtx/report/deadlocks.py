@@ -17,6 +17,10 @@ def deadlock_lines(verdict: Verdict) -> Iterator[Text | Padding]:
         return
     yield Text("Who waited for whom", style=colours.HEADING)
     yield _indented(in_short(waiting), 2)
+    of_faults = sum(window.waiters for window in verdict.coverage)
+    if of_faults:
+        words = f"{count(of_faults, 'session')} waited for rows that a fault had locked, which counts as none of these."
+        yield _indented(words, 2)
     for deadlock in waiting.shown:
         yield from _told(deadlock)
     more = waiting.deadlocks - len(waiting.shown)
@@ -26,8 +30,10 @@ def deadlock_lines(verdict: Verdict) -> Iterator[Text | Padding]:
 
 def in_short(waiting: WaitingSummary) -> str:
     """Return it in a sentence or two."""
+    if not waiting.waits:
+        return "No transaction was seen to wait for another one; no deadlock."
     waits = f"{count(waiting.waits, 'wait')} for locks"
-    longest = f", the longest {waiting.longest_s:.2f} s" if waiting.waits else ""
+    longest = f", the longest {waiting.longest_s:.2f} s"
     if not waiting.deadlocks:
         return f"{waits}{longest}; no deadlock."
     unbroken = f"; {waiting.unbroken:,} never broken" if waiting.unbroken else ""

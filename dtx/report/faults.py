@@ -28,7 +28,8 @@ def fault_lines(verdict: Verdict) -> Iterator[RenderableType]:
         yield Text("  none")
     for number, window in enumerate(verdict.coverage):
         yield Padding(_what(window), (0, 0, 0, 2))
-        for words in filter(None, (window.reason, _bytes(window), _met(window))):
+        ends = (f"{tx}: {end}" for tx, end in window.crashed.items())
+        for words in filter(None, (window.reason, *ends, _bytes(window), _met(window))):
             yield Padding(Text(clean(words)), (0, 0, 0, 4))
         if window.under_way and number < _TABLES:
             yield Padding(_progress(window.under_way), (0, 0, 0, 4))
@@ -76,7 +77,10 @@ def _met(window: WindowCoverage) -> str:
     # By the clients' own entries; what the driver counted at injection may be off by one that just ended.
     number = sum(progress.transactions for progress in window.under_way)
     number = number or window.in_flight_at_injection
-    under_way = f"; {number:,} under way when it began" if number else ""
+    when = "when it began"
+    if window.crashed_at_s is not None:
+        when = f"at the crash, at {window.crashed_at_s:.2f} s"
+    under_way = f"; {number:,} under way {when}" if number else ""
     return f"met {count(window.met, 'transaction')}{ended}{under_way}"
 
 

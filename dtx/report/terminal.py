@@ -110,6 +110,9 @@ def _counts(verdict: Verdict) -> Iterator[Padding]:
     )
     for words, number in counts.info_reasons.items():
         yield _indented(f"{number:,} unknown: {clean(words)}")
+    others = counts.info - sum(counts.info_reasons.values())
+    if counts.info_reasons and others > 0:
+        yield _indented(f"{others:,} unknown for other reasons; `dtx show RUN --tx ID` tells each")
     closed = counts.info_committed + counts.info_absent + counts.info_partial + counts.info_prepared
     if closed:
         partial = f", {counts.info_partial:,} partial" if counts.info_partial else ""

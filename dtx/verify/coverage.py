@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from dtx.core.history import FaultEvent
+from dtx.core.history import FaultEvent, ProcessChange
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Progress, WindowCoverage
 from dtx.verify.landing import judge_landing
 from dtx.verify.ledger import Ledger
 from dtx.verify.operations import Operation
 from dtx.verify.timeline import FaultWindow
+from dtx.verify.words import end_words
 
 _HOLDING = frozenset({Proof.SILENCE, Proof.UNANSWERED})
 
@@ -23,6 +24,7 @@ def _measure(ledger: Ledger, window: FaultWindow) -> WindowCoverage:
     landing = judge_landing(window)
     met = _met(ledger, window)
     timeline = ledger.timeline
+    crashed_ns = _crashed_ns(ledger, window)
     outcomes = Counter(operation.outcome.value for operation in met)
     return WindowCoverage(
         window=window.plan.index,
@@ -35,7 +37,12 @@ def _measure(ledger: Ledger, window: FaultWindow) -> WindowCoverage:
         met=len(met),
         in_flight_at_injection=window.injected.in_flight if window.injected else 0,
         met_by_outcome=dict(sorted(outcomes.items())),
-        under_way=_under_way(ledger, met, window),
+        waiters=sum(node.waiters for node in window.healed.nodes) if window.healed else 0,
+        crashed_at_s=None if crashed_ns is None else timeline.seconds(crashed_ns),
+        crashed=_crashed(ledger, window),
+        under_way=_under_way(
+            ledger, met, window, window.begin_ns if crashed_ns is None else crashed_ns
+        ),
         **_traffic(window.plan.proof, window.healed),
     )
 
@@ -49,17 +56,40 @@ def _met(ledger: Ledger, window: FaultWindow) -> list[Operation]:
     ]
 
 
+def _crashed_ns(ledger: Ledger, window: FaultWindow) -> int | None:
+    """Return when the first worker killed itself at the window's crash point; None if none did, or it has none."""
+    if window.plan.proof is not Proof.CRASH:
+        return None
+    return next(
+        (
+            event.at_ns
+            for event in ledger.timeline.processes
+            if event.change is ProcessChange.KILLED
+            and event.node in window.targets
+            and window.begin_ns <= event.at_ns <= window.end_ns
+        ),
+        None,
+    )
+
+
+def _crashed(ledger: Ledger, window: FaultWindow) -> dict[str, str]:
+    if window.healed is None:
+        return {}
+    crashed = (node.tx for node in window.healed.nodes if node.is_crash_reached)
+    return {tx: end_words(ledger, tx) for tx in crashed if tx is not None}
+
+
 def _under_way(
-    ledger: Ledger, met: Sequence[Operation], window: FaultWindow
+    ledger: Ledger, met: Sequence[Operation], window: FaultWindow, at_ns: int
 ) -> tuple[Progress, ...]:
-    """Sort the transactions that were under way at injection by how far they had come, the least far first."""
+    """Sort the transactions that were under way at a moment by how far they had come, the least far first."""
     if not (window.was_on and ledger.has_observations):
         return ()
     groups: dict[frozenset[str], list[Operation]] = {}
     orders: dict[frozenset[str], tuple[str, ...]] = {}
     for operation in met:
-        if operation.invoked_ns <= window.begin_ns:
-            steps = _applied_by(ledger, operation.tx, window.begin_ns)
+        if operation.invoked_ns <= at_ns <= operation.until_ns(ledger.timeline.end_ns):
+            steps = _applied_by(ledger, operation.tx, at_ns)
             groups.setdefault(frozenset(steps), []).append(operation)
             orders.setdefault(frozenset(steps), steps)
     return tuple(

@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dtx.core.history import Outcome, Wait
+from dtx.core.history import Wait
 from dtx.core.verdict import Deadlock, StoryLine, WaitedFor, WaitingSummary
 from dtx.verify.ledger import Ledger
+from dtx.verify.words import end_words
 
 SHOWN = 3
 """So many are told one by one."""
@@ -130,7 +131,7 @@ def _told(ledger: Ledger, circle: Circle, stories: Stories, workers: Collection[
             WaitedFor(waiter=w.waiter, holder=w.holder, database=w.database, what=w.what)
             for w in circle.waits
         ),
-        ended={tx: _end(ledger, tx) for tx in circle.transactions},
+        ended={tx: end_words(ledger, tx) for tx in circle.transactions},
         first_word=_first_word(circle, stories, at_s, workers),
     )
 
@@ -150,20 +151,6 @@ def _first_word(
 
 def _stands(ledger: Ledger, tx: str) -> bool:
     return tx in ledger.operations and ledger.is_committed(tx)
-
-
-def _end(ledger: Ledger, tx: str) -> str:
-    operation = ledger.operations.get(tx)
-    if operation is None:
-        return "was submitted by nobody"
-    told = {
-        Outcome.OK: "told ok",
-        Outcome.FAIL: "told refused",
-        Outcome.INFO: "told nothing for certain",
-    }[operation.outcome]
-    if not ledger.has_observations:
-        return told
-    return f"{'committed' if ledger.is_committed(tx) else 'not committed'}, its client {told}"
 
 
 def _length_s(begin_ns: int, end_ns: int) -> float:

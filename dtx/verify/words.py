@@ -50,6 +50,25 @@ def prepared_words(ledger: Ledger, tx: str) -> str:
     return f"holds it prepared, {decided}"
 
 
+def end_words(ledger: Ledger, tx: str) -> str:
+    """Return how a transaction ended: `committed, its client told ok`."""
+    operation = ledger.operations.get(tx)
+    if operation is None:
+        return "was submitted by nobody"
+    told = {
+        Outcome.OK: "told ok",
+        Outcome.FAIL: "told refused",
+        Outcome.INFO: "told nothing for certain",
+    }[operation.outcome]
+    if not ledger.has_observations:
+        return told
+    if ledger.is_committed(tx):
+        return f"committed, its client {told}"
+    if ledger.is_partial(tx):
+        return f"committed at some participants only, its client {told}"
+    return f"{'still prepared' if tx in ledger.prepared else 'not committed'}, its client {told}"
+
+
 def evidence_rows(ledger: Ledger, tx: str) -> tuple[str, ...]:
     """Return what the client was told and what each participant says, one line each."""
     lines: list[str] = []

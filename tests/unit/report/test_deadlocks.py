@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dtx.core.verdict import Deadlock, StoryLine, WaitedFor, WaitingSummary
 from dtx.report.deadlocks import deadlock_lines, in_short
-from tests.support.verdicts import make_holds
+from tests.support.verdicts import make_holds, make_window
 
 DEADLOCK = Deadlock(
     at_s=1.2,
@@ -26,9 +26,9 @@ WAITING = WaitingSummary(
 )  # fmt: skip
 
 
-def told(waiting: WaitingSummary | None) -> list[str]:
+def told(waiting: WaitingSummary | None, **changes: object) -> list[str]:
     console = Console(file=io.StringIO(), width=200)
-    for part in deadlock_lines(make_holds(waiting=waiting)):
+    for part in deadlock_lines(make_holds(waiting=waiting, **changes)):
         console.print(part)
     assert isinstance(console.file, io.StringIO)
     return [line.strip() for line in console.file.getvalue().splitlines()]
@@ -68,7 +68,7 @@ def test_a_deadlock_that_nothing_broke_says_so() -> None:
                 " the longest 0.30 s. Of 2 transactions in them 1 did not commit."
             ),
         ),
-        (WaitingSummary(), "0 waits for locks; no deadlock."),
+        (WaitingSummary(), "No transaction was seen to wait for another one; no deadlock."),
         (
             WaitingSummary(waits=3, longest_s=0.31),
             "3 waits for locks, the longest 0.31 s; no deadlock.",
@@ -84,6 +84,14 @@ def test_a_deadlock_that_nothing_broke_says_so() -> None:
 )
 def test_it_is_said_in_a_sentence(waiting: WaitingSummary, words: str) -> None:
     assert in_short(waiting) == words
+
+
+def test_sessions_that_waited_for_a_fault_are_told_apart() -> None:
+    lines = told(WaitingSummary(), coverage=(make_window(waiters=20), make_window(waiters=30)))
+    assert lines[1:] == [
+        "No transaction was seen to wait for another one; no deadlock.",
+        "50 sessions waited for rows that a fault had locked, which counts as none of these.",
+    ]
 
 
 def test_nothing_is_told_of_a_system_that_does_not_say_who_waits() -> None:

@@ -279,6 +279,24 @@ def test_the_report_has_a_table_of_how_far_transactions_were_when_the_fault_bega
     ]
 
 
+def test_at_a_crash_point_the_report_says_when_and_what_became_of_whom() -> None:
+    window = make_window(
+        fault="crash-at:after-prepare",
+        crashed_at_s=2.507,
+        crashed={GUILTY: "not committed, its client told nothing for certain"},
+    )
+    text = rendered(make_holds(coverage=(window,)), width=120)
+    assert "3 under way at the crash, at 2.51 s" in text
+    assert f"{GUILTY}: not committed, its client told nothing for certain" in text
+
+
+def test_reasons_that_are_not_told_are_counted() -> None:
+    counts = msgspec.structs.replace(make_holds().counts, info_reasons={"HTTP 503": 18})
+    text = rendered(make_holds(counts=counts), width=120)
+    assert "18 unknown: HTTP 503" in text
+    assert "13 unknown for other reasons" in text
+
+
 def test_many_ways_and_many_windows_are_cut_short_and_add_up() -> None:
     ways = tuple(
         Progress(applied=(f"db-{n}.step",), transactions=n, ended={"ok": n}) for n in range(1, 13)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from dtx.config.model import System
-from dtx.core.history import Completed, Outcome
+from dtx.core.history import Completed, Outcome, ProcessChange
 from dtx.core.run_folder import Plan, RunFolder
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Progress, Status, Verdict
@@ -17,7 +17,9 @@ from dtx.verify.judge import judge
 from dtx.verify.ledger import Ledger
 from dtx.verify.registry import CHECKERS
 from tests.support.histories import (
+    CRASHED_NODE,
     HELD_LINK,
+    LOCKED_NODE,
     PAYMENTS,
     RunBuilder,
     check_of,
@@ -168,6 +170,40 @@ def test_transaction_that_begins_while_the_fault_is_on_was_not_under_way(run: Ru
     run.commit("t0003", 3.2)
     (coverage,) = run.judge().coverage
     assert (coverage.met, [p.transactions for p in coverage.under_way]) == (2, [1])
+
+
+def test_at_a_crash_point_what_was_under_way_is_counted_at_the_crash(run: RunBuilder) -> None:
+    run.fault(Proof.CRASH, 2.0, 6.0, nodes=[msgspec.structs.replace(CRASHED_NODE, tx="t0003")])
+    run.lose("t0000", 1.9)
+    run.commit("t0003", 4.0, outcome=Outcome.INFO)
+    run.process("payments-db", ProcessChange.KILLED, 3.0)
+    run.process("payments", ProcessChange.KILLED, 4.15)
+    run.process("payments", ProcessChange.KILLED, 7.0)
+    (coverage,) = run.judge().coverage
+    assert [(p.applied, p.transactions) for p in coverage.under_way] == [
+        ((), 1),
+        (("payments-db.debit",), 1),
+    ]
+    assert coverage.crashed_at_s == 4.15
+    assert coverage.crashed == {"t0003": "committed, its client told nothing for certain"}
+
+
+def test_a_crash_point_that_nobody_passed_has_no_moment(run: RunBuilder) -> None:
+    run.fault(
+        Proof.CRASH,
+        3.15,
+        6.0,
+        nodes=[msgspec.structs.replace(CRASHED_NODE, is_crash_reached=False)],
+    )
+    (coverage,) = run.judge().coverage
+    assert (coverage.crashed_at_s, coverage.crashed) == (None, {})
+    assert [p.transactions for p in coverage.under_way] == [1]
+
+
+def test_sessions_that_waited_for_locks_of_a_fault_are_counted(run: RunBuilder) -> None:
+    run.fault(Proof.LOCKS, nodes=[LOCKED_NODE])
+    (coverage,) = run.judge().coverage
+    assert coverage.waiters == LOCKED_NODE.waiters
 
 
 def test_progress_is_not_guessed_where_the_rows_were_not_read(run: RunBuilder) -> None:
