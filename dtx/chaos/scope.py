@@ -5,12 +5,11 @@ A link `a->b`, `a->*`, `*->b`; a node; `*`; or an aggregate: `coordinator` (work
 """
 
 from dtx.chaos.nearest import unknown
-from dtx.config.model import CLIENT, System
+from dtx.config.model import CLIENT, COORDINATOR, System
 from dtx.core.errors import UnfitError, UsageError
 
 ARROW = "->"
 EVERYTHING = "*"
-COORDINATOR = "coordinator"
 
 
 def inner_links(system: System) -> tuple[str, ...]:

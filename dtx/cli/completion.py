@@ -1,19 +1,23 @@
 """What the shell completes; never raises, since an error would end up in the user's command line."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from dtx.cli.run_names import LATEST, run_names
+from dtx.cli.run_names import LATEST, find_run, run_names
 
 if TYPE_CHECKING:
     from dtx.config.loader import Declared
     from dtx.config.model import System
 
 _RUNS = Path(".dtx/runs")
+_CRASH_AT = "crash-at:"
+_MOST_TRANSACTIONS = 50
+"""That are offered at a time: a screenful, and more letters give others."""
 _AGGREGATES = ("coordinator", "databases", "workers", "*")
 Complete = Callable[[typer.Context, str], list[str]]
 
@@ -47,6 +51,9 @@ def faults(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 
     done, plus, last = incomplete.rpartition("+")
     name, at, _ = last.partition("@")
+    if not at and last.startswith(_CRASH_AT):
+        points = _crash_points(ctx)
+        return (f"{done}{plus}{_CRASH_AT}{each}{end}" for each in points for end in ("", "@"))
     if not at:
         # Both, so that the shell neither adds a blank nor closes a quote before the scope.
         ends = ("", "@") if _named(ctx) else ("",)
@@ -57,7 +64,7 @@ def faults(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 @_never_raises
 def variants(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """The variants of the systems that were named, else of all built-in ones; only those that fit the workload."""
-    workloads = _workloads_given(ctx)
+    workloads = _given(ctx, "workload")
     for offers in (declared.offers for declared in _declared(ctx)):
         overlays = [offers.overlay(workload) for workload in workloads]
         for name, variant in offers.variants.items():
@@ -82,6 +89,19 @@ def runs(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 def systems_and_runs(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """What `dtx show` takes."""
     return (*systems(ctx, incomplete), *runs(ctx, incomplete))
+
+
+@_never_raises
+def transactions(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """The first transactions, of the run that was named, that begin with what was typed."""
+    from dtx.core.history import Invoked  # noqa: PLC0415 (start time)
+    from dtx.core.run_folder import RunFolder  # noqa: PLC0415
+
+    run = find_run(next(iter(_named(ctx)), LATEST), Path(ctx.params.get("out") or _RUNS))
+    submitted = (e.tx for e in RunFolder(run).read_history() if isinstance(e, Invoked))
+    return itertools.islice(
+        (tx for tx in submitted if tx.startswith(incomplete)), _MOST_TRANSACTIONS
+    )
 
 
 @_never_raises
@@ -131,17 +151,24 @@ def _scopes(ctx: typer.Context) -> Iterable[str]:
     yield from _AGGREGATES
 
 
+def _crash_points(ctx: typer.Context) -> Iterable[str]:
+    for name in _named(ctx):
+        for worker in _loaded(name, ctx).workers.values():
+            yield from worker.crash_points
+
+
 def _loaded(name: str, ctx: typer.Context) -> "System":
     from dtx.config.find import find_system  # noqa: PLC0415 (start time)
     from dtx.config.loader import load_system  # noqa: PLC0415
     from dtx.config.model import Selection  # noqa: PLC0415
 
-    workload = next(iter(_workloads_given(ctx)), None)
-    return load_system(find_system(name), Selection(workload=workload))
+    workload = next(iter(_given(ctx, "workload")), None)
+    variant = next(iter(_given(ctx, "variant")), None)
+    return load_system(find_system(name), Selection(workload=workload, variant=variant))
 
 
-def _workloads_given(ctx: typer.Context) -> Sequence[str]:
-    given = ctx.params.get("workload") or ()
+def _given(ctx: typer.Context, option: str) -> Sequence[str]:
+    given = ctx.params.get(option) or ()
     return (given,) if isinstance(given, str) else tuple(given)
 
 

@@ -28,7 +28,11 @@ def show(
     ],
     *,
     tx: Annotated[
-        str | None, typer.Option(help="Tell the story of this transaction of the run.")
+        str | None,
+        typer.Option(
+            help="Tell the story of this transaction of the run.",
+            autocompletion=completion.transactions,
+        ),
     ] = None,
     in_doubt: Annotated[
         bool,
@@ -106,7 +110,19 @@ def _names_run(what: str, out: Path) -> bool:
             f"{what!r} is neither a system nor a run below {out}",
             hint=f"did you mean {near[0]}?" if near else "see `dtx list systems`, `dtx list runs`",
         )
+    _refuse_lost_run(Path(what))
     return False
+
+
+def _refuse_lost_run(path: Path) -> None:
+    """Say of a path that is not there, where runs are, that it is no run: nobody looks for a system there."""
+    names = run_names(path.parent) if path.parent.is_dir() and not path.exists() else []
+    if names:
+        near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.4)
+        raise UsageError(
+            f"there is no run {path.name!r} below {path.parent}",
+            hint=f"did you mean {near[0]}?" if near else "`dtx list runs` names them",
+        )
 
 
 def _show_system(

@@ -1,11 +1,11 @@
 """The options that a system's own file declares: `--transport kafka`, `--transport=kafka`."""
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
+from dtx.cli.usage_words import near_word
 from dtx.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def read_options(
         if value not in options[name].values:
             raise UsageError(
                 f"{flag}: there is no value {value!r}",
-                hint=_did_you_mean(value, options[name].values)
+                hint=near_word(value, options[name].values)
                 or f"one of: {', '.join(options[name].values)}",
             )
         chosen[name] = value
@@ -62,14 +62,9 @@ def own_flags(context: typer.Context) -> tuple[str, ...]:
     )
 
 
-def _did_you_mean(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else ""
-
-
 def _unknown(flag: str, options: "Mapping[str, Option]", own: Collection[str]) -> UsageError:
     declared = [f"--{name}" for name in options]
-    if near := _did_you_mean(flag, [*declared, *own]):
+    if near := near_word(flag, [*declared, *own]):
         hint = near
     elif declared:
         hint = f"the system's own options: {', '.join(declared)}"

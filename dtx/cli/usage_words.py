@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from typer import TyperException
@@ -14,6 +14,7 @@ _WANTED = {
     "float_parsing": "must be a number",
     "finite_number": "must be a number",
 }
+_LIKENESS = 0.6
 _BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
 _EXTRA = re.compile(r"unexpected extra argument(?:s|\(s\))? \((.*)\)")
 _NEEDS_VALUE = re.compile(r"Option '([^']+)' requires an argument")
@@ -48,9 +49,9 @@ def _wrong_words(
     if library.startswith("Missing command"):
         return f"{command}: wanted {_one_of(commands) or 'a command'}", ""
     if found := _NO_COMMAND.search(library):
-        return f"{command}: there is no command {found[1]}", _near(found[1], commands)
+        return f"{command}: there is no command {found[1]}", near_word(found[1], commands)
     if found := _NO_OPTION.search(library):
-        return f"{command}: there is no option {found[1]}", _near(found[1], options)
+        return f"{command}: there is no option {found[1]}", near_word(found[1], options)
     if found := _EXTRA.search(library):
         return f"{command}: too many words: {found[1]}", ""
     if found := _NEEDS_VALUE.search(library):
@@ -74,7 +75,9 @@ def _wrong_value(parameter: Any, cause: BaseException) -> tuple[str, str] | None
     _, is_choice, choices = str(first.get("msg", "")).partition(" is not one of ")
     if is_choice:
         allowed = re.findall(r"'([^']*)'", choices)
-        return f"{subject}: wanted {_one_of(allowed)}", _near(str(first.get("input", "")), allowed)
+        return f"{subject}: wanted {_one_of(allowed)}", near_word(
+            str(first.get("input", "")), allowed
+        )
     return None
 
 
@@ -98,6 +101,11 @@ def _options(error: TyperException) -> list[str]:
     return [flag for parameter in parameters for flag in parameter.opts if flag.startswith("--")]
 
 
-def _near(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else ""
+def near_word(word: str, known: Collection[str]) -> str:
+    """Return a question with the word that was probably meant; nothing if none is near.
+
+    The dashes before options are not compared: all have them.
+    """
+    bare = {each.removeprefix("--"): each for each in known}
+    near = difflib.get_close_matches(word.removeprefix("--"), bare, n=1, cutoff=_LIKENESS)
+    return f"did you mean {bare[near[0]]}?" if near else ""

@@ -57,7 +57,8 @@ def _user_folder(text: str) -> Path:
     if not os.path.isdir(text):  # noqa: PTH112 (never raises)
         raise UsageError(
             f"there is no folder {shown(text)}",
-            hint=did_you_mean(folder.name, _systems_in(folder.parent)),
+            hint=did_you_mean(folder.name, _systems_in(folder.parent))
+            or f"give a folder with {FILE_NAME}, or one that is built in: `dtx list systems`",
         )
     if not (folder / FILE_NAME).is_file():
         raise UsageError(

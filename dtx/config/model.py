@@ -11,6 +11,8 @@ from dtx.core.observation import Shape
 
 CLIENT = "client"
 """The source of links that begin at the submitting client."""
+COORDINATOR = "coordinator"
+"""The role of the workers that are a target of their own for faults."""
 
 
 class DatabaseKind(StrEnum):

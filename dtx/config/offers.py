@@ -28,6 +28,9 @@ VARIANT_KEYS = ("title", "bug", "workload", "breaks", "exposed_by")
 WORKLOAD_KEYS = ("title",)
 """The keys of a workload that are about it."""
 
+SECTIONS = ("system", *OVERLAID, "options", "workloads", "variants")
+"""All that a file may have at its top."""
+
 OFFERS = ("options", "workloads", "variants")
 """The sections that declare overlays."""
 
@@ -79,7 +82,7 @@ def parse_offers(top: Table) -> Offers:
 
 def parse_heading(top: Table) -> Heading:
     """Read [system]."""
-    with top.need("system").table() as table:
+    with top.need("system", among=SECTIONS).table() as table:
         workload, setup = table.get("workload"), table.get("setup")
         return Heading(
             title=table.need("title").text(),

@@ -8,7 +8,7 @@ from dtx.config.client import parse_client
 from dtx.config.contract import parse_contract
 from dtx.config.databases import parse_databases
 from dtx.config.model import CLIENT, Database, Link, Reader, System, Worker
-from dtx.config.offers import parse_heading, parse_offers
+from dtx.config.offers import SECTIONS, parse_heading, parse_offers
 from dtx.config.place import Place, shown
 from dtx.config.readers import parse_readers
 from dtx.config.references import Mention, find_links
@@ -49,10 +49,10 @@ def parse_system(
         heading = parse_heading(top)
         databases = parse_databases(top.section("databases"), folder)
         workers = parse_workers(top.section("workers"), mentions)
-        client = parse_client(top.need("client"), databases, mentions)
+        client = parse_client(top.need("client", among=SECTIONS), databases, mentions)
         readers = parse_readers(top.section("readers"), databases, mentions)
         _check_names(place, databases, workers, readers)
-        contract = parse_contract(top.need("contract"), databases)
+        contract = parse_contract(top.need("contract", among=SECTIONS), databases)
         offers = parse_offers(top)
     links = find_links(mentions, databases, workers)
     _check_seldom(place, workers, links)
@@ -103,7 +103,7 @@ def _check_names(
             owners[name] = kind
     for name, worker in workers.items():
         role = worker.role
-        if role in RESERVED or (role != name and role in owners):
+        if role is not None and role != name and role in owners:
             # A fault's scope may be a role, a node or a reader: it must be clear which.
             raise (
                 place.at("workers")

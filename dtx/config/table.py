@@ -1,7 +1,7 @@
 """A cursor over tables: it knows its key path and which keys were asked for, so unknown keys are found."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -112,10 +112,12 @@ class Table:
         self._asked[key] = None
         return Value(self.place.at(key), self._values[key]) if key in self._values else None
 
-    def need(self, key: str) -> Value:
-        """Return the value of a required key."""
+    def need(self, key: str, *, among: Collection[str] = ()) -> Value:
+        """Return the value of a required key; where it is missing, the error tells of the keys that are not `among` these."""
         value = self.get(key)
         if value is None:
+            if among and (strange := [k for k in self._values if k not in among]):
+                raise self._missing(key, strange, among)
             near = nearest(key, self._values.keys() - self._asked.keys(), likeness=0.75)
             hint = f'write "{key}" for "{near}"' if near else ""
             raise self.place.error(f'the key "{key}" is missing', hint=hint)
@@ -141,6 +143,14 @@ class Table:
         """Raise with a reason of its own for a key that a reader of the design may expect."""
         if key in self._values:
             raise self.place.at(key).error(why)
+
+    def _missing(self, key: str, strange: Sequence[str], allowed: Collection[str]) -> Exception:
+        meant = [(k, near) for k in strange if (near := nearest(k, allowed))]
+        return self.place.error(
+            f'the key "{key}" is missing; unknown: {", ".join(map(shown, strange))}; '
+            f"allowed here: {', '.join(allowed)}",
+            hint="; ".join(f'write "{near}" for "{k}"' for k, near in meant),
+        )
 
     def _refuse_unknown(self) -> None:
         for key in self._values:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, MutableSequence
 from pathlib import PurePosixPath
 
-from dtx.config.model import Template, Worker
+from dtx.config.model import COORDINATOR, Template, Worker
 from dtx.config.place import shown
 from dtx.config.references import PORT, Mention
 from dtx.config.table import Table, Value
@@ -38,7 +38,7 @@ def _worker(name: str, value: Value, mentions: MutableSequence[Mention]) -> Work
             name=name,
             command=tuple(template for _, template in _templates(command.filled_array())),
             env=dict(_environment(env)),
-            role=role.name() if role else None,
+            role=_role(role) if role else None,
             has_http=has_http,
             ready=_ready(table, has_http=has_http),
             ready_within_s=within.seconds() if within else READY_WITHIN_S,
@@ -51,6 +51,14 @@ def _worker(name: str, value: Value, mentions: MutableSequence[Mention]) -> Work
     for at, template in (*_templates(command.array()), *_templates(v for _, v in env.entries())):
         mentions.append(Mention(place=at.place, source=name, template=template, plain=plain))
     return worker
+
+
+def _role(value: Value) -> str:
+    if value.text() != COORDINATOR:
+        raise value.place.no_such(
+            f"there is no role {shown(value.raw)}", value.text(), (COORDINATOR,)
+        )
+    return COORDINATOR
 
 
 def _templates(values: "Iterator[Value] | tuple[Value, ...]") -> Iterator[tuple[Value, Template]]:

@@ -11,9 +11,9 @@ from typing import Final
 
 from dtx.chaos.fault import Candidates, Ports, Wound
 from dtx.chaos.pause_wound import PauseWound
-from dtx.chaos.scope import COORDINATOR, nodes_in
+from dtx.chaos.scope import nodes_in
 from dtx.chaos.timer import Timer
-from dtx.config.model import System
+from dtx.config.model import COORDINATOR, System
 from dtx.core.errors import UnfitError, UsageError
 from dtx.core.schedule import Layer, Proof, Window
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dtx.cli.main import execute
+from dtx.core.history import Invoked
 from tests.support.verdicts import make_holds, make_plan, write_run
 
 Complete = Callable[..., list[str]]
@@ -134,6 +135,35 @@ def test_what_is_offered_fits_the_workload(complete: Complete) -> None:
     assert links == ["partition@orders->orders-db", "partition@orders->customers"]
 
 
+def test_crash_points_of_the_system_stand_behind_the_colon(complete: Complete) -> None:
+    found = complete("run", "saga", "--fault", "crash-at", ":", "after-log-d")
+    assert found == ["after-log-debited", "after-log-debited@"]
+    quoted = complete("run", "saga", "--fault", "'kill@payments+crash-at:before-log-d")
+    assert "kill@payments+crash-at:before-log-debited" in quoted
+    assert complete("run", "saga", "--fault", "crash-at", ":")
+    assert complete("run", "./till", "--fault", "crash-at", ":") == []
+
+
+def test_crash_points_and_links_are_those_of_the_variant(complete: Complete) -> None:
+    words = ("run", "2pc", "--variant", "late-decision", "--fault", "crash-at", ":", "after-early")
+    assert complete(*words) == ["after-early-commit", "after-early-commit@"]
+
+
+def test_first_transactions_of_the_run_are_offered(complete: Complete, tmp_path: Path) -> None:
+    folder = write_run(
+        tmp_path / ".dtx/runs" / "20260101T000000Z-a-none-1", make_plan(), make_holds()
+    )
+    history = folder.history()
+    for number in range(120):
+        tx = f"t{number:06}"
+        history.append(Invoked(at_ns=number, tx=tx, process=1, intended_ns=number, value={}))
+    history.close()
+    for run in ("20260101T000000Z-a-none-1", str(folder.path)):
+        assert complete("show", run, "--tx", "") == [f"t{number:06}" for number in range(50)]
+    found = complete("show", folder.path.name, "--tx", "t00011")
+    assert found == [f"t{number:06}" for number in range(110, 120)]
+
+
 def test_runs_are_offered_newest_first_behind_latest(complete: Complete, tmp_path: Path) -> None:
     for name in ("20260101T000000Z-saga-none-1", "20260102T000000Z-saga-none-2"):
         write_run(tmp_path / ".dtx/runs" / name, make_plan(), make_holds())
@@ -149,6 +179,8 @@ def test_runs_are_offered_newest_first_behind_latest(complete: Complete, tmp_pat
 @pytest.mark.parametrize(
     "words",
     [
+        ("show", "latest", "--tx", ""),
+        ("run", "./nowhere", "--fault", "crash-at:"),
         ("run", "./nowhere", "--variant", ""),
         ("run", "./broken", "--variant", ""),
         ("run", "./broken", "--fault", "kill", "@", ""),

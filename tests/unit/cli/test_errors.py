@@ -284,3 +284,21 @@ def test_a_wrong_name_gets_the_right_one_suggested(
     assert answer.code is ExitCode.USAGE
     assert f"did you mean {meant}?" in answer.err
     assert len(answer.err.splitlines()) <= 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("matrix", "--plan"), ("check", "--tx"), ("run", "saga", "--tx", "t1"), ("list", "--foo")],
+)
+def test_an_option_like_no_other_gets_none_suggested(dtx: Dtx, words: tuple[str, ...]) -> None:
+    answer = dtx(*words)
+    assert answer.code is ExitCode.USAGE
+    assert "hint:" in answer.err
+    assert "did you mean" not in answer.err
+
+
+@pytest.mark.parametrize("command", ["run", "up", "show"])
+def test_a_folder_that_is_not_there_gets_a_hint_where_systems_are(dtx: Dtx, command: str) -> None:
+    answer = dtx(command, "./nowhere")
+    assert answer.code is ExitCode.USAGE
+    assert "`dtx list systems`" in answer.err

@@ -141,7 +141,9 @@ WRONG = {
     "worker name": ("[workers.relay]", "[workers.Relay]", "workers.Relay", "can't be a name: lower-case", ""),
     "reserved name": ("[workers.relay]", "[workers.client]", "workers.client", "reserved", ""),
     "name of two kinds": ("[workers.relay]", "[workers.orders-db]", "workers.orders-db", "already the name of a database", ""),
-    "role that is a node": ('role = "coordinator"', 'role = "relay"', "workers.orders.role", "already the name", ""),
+    "role that is a node": ('[workers.relay]', '[workers.coordinator]', "workers.orders.role", "already the name", ""),
+    "unknown role": ('role = "coordinator"', 'role = "boss"', "workers.orders.role", 'no role "boss"; allowed: coordinator', ""),
+    "role with a slip": ('role = "coordinator"', 'role = "cordinator"', "workers.orders.role", 'no role "cordinator"', '"coordinator"'),
     "variant without overlay": ('workers.orders.command = ["./careless"]\nworkers.orders.env.SIZE = "variant"', "", "variants.careless", "changes nothing", ""),
     "variant of no workload": ('bug = "S3"', 'bug = "S3"\nworkload = "larg"', "variants.careless.workload", 'no workload "larg"; allowed: large', '"large"'),
     "base as an overlay": ('title = "A shop"', 'title = "A shop"\nworkload = "large"', "workloads.large.client", "unknown key", ""),
@@ -228,3 +230,11 @@ def test_error_in_merged_tables_names_what_was_chosen(tmp_path: Path) -> None:
         ConfigError, match=r"system\.toml \(variant careless\): workers\.orders\.command: must"
     ):
         load(tmp_path, text, Selection(variant="careless"))
+
+
+def test_unknown_sections_are_told_where_one_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, changed("[system]", "[queues]\n[sytem]"))
+    assert 'the key "system" is missing; unknown: "queues", "sytem"; ' in caught.value.message
+    assert "allowed here: system, databases, workers" in caught.value.message
+    assert caught.value.hint == 'write "system" for "sytem"'

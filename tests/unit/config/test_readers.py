@@ -101,7 +101,7 @@ WRONG = {
     "dangling": ("{workers.orders.url}/sum", "{workers.order.url}/sum", "readers.sums.reads[0].request.url", 'no worker "order"'),
     "name of a worker": ("[readers.sums]\n", "[readers.relay]\nreads = [{ participant = 'orders-db', request = { url = '{workers.orders.url}' }, value = 'a' }]\n[readers.sums]\n", "readers.relay", "already the name of a worker"),
     "reserved name": ("[readers.sums]\n", "[readers.client]\nreads = [{ participant = 'orders-db', request = { url = '{workers.orders.url}' }, value = 'a' }]\n[readers.sums]\n", "readers.client", "reserved"),
-    "name of a role": ('role = "coordinator"', 'role = "sums"', "workers.orders.role", "already the name of something else"),
+    "name of a role": ("[readers.sums]\n", "[readers.coordinator]\nreads = [{ participant = 'orders-db', request = { url = '{workers.orders.url}' }, value = 'a' }]\n[readers.sums]\n", "workers.orders.role", "already the name of something else"),
     "no table": (READERS, "readers = 5\n", "readers", "must be a table"),
 }
 # fmt: on
