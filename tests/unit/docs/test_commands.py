@@ -12,6 +12,8 @@ PAGES = sorted(
     page.relative_to(ROOT)
     for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md"))
 )
+RECORDS = Path("docs/measured.md")
+"""Tables as `dtx matrix` printed them, to read and not to copy."""
 _FAULT = re.compile(r"`([a-z-]+(?::[^`'@]*)?@[^`'\s]*->[^`'\s]*)`")
 _QUOTED = re.compile(r"'[^']*(?:'|$)|\"[^\"]*\"")
 
@@ -22,4 +24,4 @@ def test_no_link_is_left_for_the_shell_to_redirect(page: Path) -> None:
     commands = [line for line in text.splitlines() if re.match(r" {2,}dtx |.*`dtx ", line)]
     bare = [line for line in commands if "->" in _QUOTED.sub("", line)]
     assert not bare
-    assert not _FAULT.findall(text)
+    assert page == RECORDS or not _FAULT.findall(text)
