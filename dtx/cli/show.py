@@ -181,10 +181,12 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
 
     from dtx.chaos.describe import describe  # noqa: PLC0415
     from dtx.report.blocking import sentence  # noqa: PLC0415
+    from dtx.report.faults import fault_line  # noqa: PLC0415
     from dtx.report.headline import headline, particulars, subject  # noqa: PLC0415
     from dtx.report.readers import in_short  # noqa: PLC0415
     from dtx.report.terminal import footer  # noqa: PLC0415
     from dtx.report.violation import standing  # noqa: PLC0415
+    from dtx.report.wording import command_line  # noqa: PLC0415
 
     plan, verdict = folder.read_plan(), folder.read_verdict()
     if is_json:
@@ -200,16 +202,21 @@ def _show_plan(invocation: Invocation, folder: "RunFolder", *, is_json: bool) ->
     for line in particulars(plan):
         console.print(line)
     console.print("faults:" if plan.schedule.windows else "faults: none")
-    for window in plan.schedule.windows:
+    planned = [] if verdict is not None else plan.schedule.windows
+    for window in planned:
         console.print(f"  {describe(window)}")
     if verdict is not None:
+        for met in verdict.coverage:
+            console.print("  ", fault_line(met), sep="", highlight=False)
         for reader in verdict.readers:
             console.print(f"reader {reader.reader}: {in_short(reader)}")
         if verdict.blocking is not None:
             console.print(f"in doubt: {sentence(verdict.blocking)}", markup=False, highlight=False)
         for tx in verdict.stories:
             what = standing(verdict, tx)
-            console.print(f"{what}: {tx}; its story: --tx {tx}", markup=False, highlight=False)
+            tell = command_line(["dtx", "show", str(folder.path), "--tx", tx])
+            words = f"{what}: {tx}; its story: {tell}"
+            console.print(words, markup=False, highlight=False, soft_wrap=True)
         for line in footer(plan, verdict, folder.path):
             console.print(line, soft_wrap=True)
     return ExitCode.HOLDS

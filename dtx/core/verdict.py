@@ -280,7 +280,8 @@ class WaitingSummary(msgspec.Struct, frozen=True, kw_only=True):
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Operations by outcome, and how unknown ones were closed from the participants' rows.
 
-    `info_prepared` are present nowhere, and still prepared somewhere. `info_reasons` says why clients had no answer: words -> how many, the most frequent first, three at most.
+    `warm_up` of those submitted were so before the main phase. Of the unknown ones the system said, once all was quiet, that
+    `told_ok` are ok and `told_fail` refused. `info_prepared` are present nowhere, and still prepared somewhere. `info_reasons` says why clients had no answer: words -> how many, the most frequent first, three at most.
     """
 
     submitted: int = 0
@@ -291,6 +292,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     info_absent: int = 0
     info_partial: int = 0
     info_prepared: int = 0
+    told_ok: int = 0
+    told_fail: int = 0
+    warm_up: int = 0
     compensated: int = 0
     info_reasons: dict[str, int] = {}
 

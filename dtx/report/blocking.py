@@ -12,6 +12,9 @@ from dtx.report import colours
 from dtx.report.tables import bare_table
 from dtx.report.wording import clean, count, listed, seconds
 
+_FEW = 10
+"""A share of fewer would say more than is known."""
+
 
 def blocking_lines(blocking: BlockingSummary | None) -> Iterator[RenderableType]:
     """Yield the sentence and the tables; nothing if no branch stayed in doubt."""
@@ -70,8 +73,11 @@ def _shares(blocking: BlockingSummary) -> Iterator[str]:
     noun = "the transactions"
     for group, words in whose:
         if group is not None:
-            yield f"{_percent(group)} of {noun} {words}"
-            noun = "those"
+            if group.submitted < _FEW:
+                yield f"{group.ok} of {count(group.submitted, 'transaction')} {words}"
+            else:
+                yield f"{_share(group)} of {noun} {words}"
+                noun = "those"
 
 
 def _databases(blocking: BlockingSummary) -> Table:
@@ -114,12 +120,14 @@ def _keys(blocking: BlockingSummary) -> Table:
                 f"  {whose}",
                 f"{group.submitted:,}",
                 f"{group.ok:,}",
-                _percent(group),
+                _share(group),
                 f"{group.fail:,}",
                 f"{rest:,}",
             )
     return table
 
 
-def _percent(group: KeyAvailability) -> str:
+def _share(group: KeyAvailability) -> str:
+    if group.submitted < _FEW:
+        return f"{group.ok} of {group.submitted}"
     return f"{100 * group.ok / group.submitted:.0f} %"

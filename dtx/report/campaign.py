@@ -12,7 +12,7 @@ from dtx.core.campaign import (
 )
 from dtx.core.exit_codes import ExitCode
 from dtx.report import colours
-from dtx.report.wording import clean, listed, seconds
+from dtx.report.wording import clean, count, listed, seconds
 
 
 def matrix_table(finished: MatrixFinished) -> RenderableType:
@@ -52,8 +52,13 @@ def selftest_table(finished: SelftestFinished) -> RenderableType:
         for words, times in row.others.items()
     ]
     odd = [r for row in finished.rows if not row.is_passed for r in _unexpected(row, finished)]
+    # A variant that is convicted as expected is violated, and all is well.
+    words = {ExitCode.HOLDS: "PASSED", ExitCode.VIOLATED: "MISSED"}.get(finished.exit_code)
     return Group(
-        table, *others, *_folders(odd), _headline(finished.exit_code, len(finished.results))
+        table,
+        *others,
+        *_folders(odd),
+        _headline(finished.exit_code, len(finished.results), words),
     )
 
 
@@ -97,8 +102,8 @@ def _folders(results: list[CellResult], *, at_most: int = 10) -> list[Text]:
     return lines[:at_most] + ([Text(f"and {more} more", style=colours.QUIET)] if more > 0 else [])
 
 
-def _headline(code: ExitCode, cells: int) -> Text:
+def _headline(code: ExitCode, cells: int, words: str | None = None) -> Text:
     style = {ExitCode.HOLDS: f"bold {colours.GOOD}", ExitCode.VIOLATED: colours.FAULT}.get(
         code, f"bold {colours.UNSURE}"
     )
-    return Text(f"{code.name}, {cells} runs", style=style)
+    return Text(f"{words or code.name}, {count(cells, 'run')}", style=style)

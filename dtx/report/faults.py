@@ -27,7 +27,7 @@ def fault_lines(verdict: Verdict) -> Iterator[RenderableType]:
     if not (verdict.coverage or verdict.omitted):
         yield Text("  none")
     for number, window in enumerate(verdict.coverage):
-        yield Padding(_what(window), (0, 0, 0, 2))
+        yield Padding(fault_line(window), (0, 0, 0, 2))
         ends = (f"{tx}: {end}" for tx, end in window.crashed.items())
         for words in filter(None, (window.reason, *ends, _bytes(window), _met(window))):
             yield Padding(Text(clean(words)), (0, 0, 0, 4))
@@ -45,7 +45,8 @@ def _omission(omission: Omission) -> Text:
     return line.append(f", by chance (p={omission.chance:g}); this run says nothing of it")
 
 
-def _what(window: WindowCoverage) -> Text:
+def fault_line(window: WindowCoverage) -> Text:
+    """Return what was hurt, from when to when it really was, and whether it landed."""
     line = Text()
     line.append(clean(window.fault), style=colours.FAULT)
     line.append(

@@ -122,7 +122,10 @@ def _share(reads: int, among: int) -> str:
 
 
 def _range(reader: ReaderSummary) -> str:
-    return f", off by {reader.low:+,} to {reader.high:+,}" if reader.wrong_sums else ""
+    if not reader.wrong_sums:
+        return ""
+    up_to = f" to {reader.high:+,}" if reader.high != reader.low else ""
+    return f", off by {reader.low:+,}{up_to}"
 
 
 def _judged(plan: Plan) -> str:

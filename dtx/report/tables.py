@@ -45,7 +45,7 @@ def bare_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
 def invariants(verdict: Verdict) -> Table:
     """Return one row for each checker."""
     table = bare_table("invariant", "status", "judged", "", right=(2,))
-    for check in verdict.checks:
+    for check in _worth_telling(verdict):
         table.add_row(
             f"  {check.checker}",
             _status(check),
@@ -53,6 +53,15 @@ def invariants(verdict: Verdict) -> Table:
             Text(_note(check), style=colours.QUIET),
         )
     return table
+
+
+def _worth_telling(verdict: Verdict) -> list[CheckResult]:
+    """Leave out the isolation that nobody claims and no reader could have looked at."""
+    return [
+        check
+        for check in verdict.checks
+        if check.checker != "isolation" or check.is_claimed or verdict.readers
+    ]
 
 
 def _unit(check: CheckResult) -> str:
@@ -70,7 +79,7 @@ class InvariantsInShort:
                 f"{check.judged:,}",
                 _unit(check) + ("" if check.is_claimed else ", not claimed"),
             )
-            for check in verdict.checks
+            for check in _worth_telling(verdict)
         ]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -102,7 +111,7 @@ def _figures(summary: LatencySummary) -> tuple[str, ...]:
 
 
 def _part(part: str) -> str:
-    return "whole run" if part == "all" else f"{part} the fault"
+    return "main phase" if part == "all" else f"{part} the fault"
 
 
 def _status(check: CheckResult) -> Text:

@@ -104,8 +104,9 @@ def _reasons(verdict: Verdict) -> Iterator[RenderableType]:
 def _counts(verdict: Verdict) -> Iterator[Padding]:
     counts = verdict.counts
     undone = f"; {counts.compensated:,} begun and undone again" if counts.compensated else ""
+    warm_up = f", {counts.warm_up:,} of them in the warm-up" if counts.warm_up else ""
     yield _indented(
-        f"{count(counts.submitted, 'transaction')} submitted: {counts.ok:,} ok, "
+        f"{count(counts.submitted, 'transaction')} submitted{warm_up}: {counts.ok:,} ok, "
         f"{counts.fail:,} refused, {counts.info:,} unknown{undone}"
     )
     for words, number in counts.info_reasons.items():
@@ -113,6 +114,11 @@ def _counts(verdict: Verdict) -> Iterator[Padding]:
     others = counts.info - sum(counts.info_reasons.values())
     if counts.info_reasons and others > 0:
         yield _indented(f"{others:,} unknown for other reasons; `dtx show RUN --tx ID` tells each")
+    if counts.told_ok or counts.told_fail:
+        yield _indented(
+            f"unknown, by what the system says when asked later: {counts.told_ok:,} ok, "
+            f"{counts.told_fail:,} refused"
+        )
     closed = counts.info_committed + counts.info_absent + counts.info_partial + counts.info_prepared
     if closed:
         partial = f", {counts.info_partial:,} partial" if counts.info_partial else ""

@@ -91,6 +91,9 @@ def standing(verdict: Verdict, tx: str) -> str:
         return "not accused, but under way longest"
     if checks:
         return "ended as most did"
+    deadlocks = () if verdict.waiting is None else verdict.waiting.shown
+    if any(tx == wait.waiter for deadlock in deadlocks for wait in deadlock.waits):
+        return "in a deadlock"
     return "not claimed, so not convicted"
 
 

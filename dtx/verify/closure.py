@@ -17,6 +17,7 @@ def count_operations(ledger: Ledger) -> Counts:
     operations = ledger.operations.values()
     reasons = Counter(_reason(o) for o in operations if o.outcome is Outcome.INFO)
     outcomes = Counter(operation.outcome for operation in ledger.operations.values())
+    told = Counter(each.told for each in operations if each.outcome is Outcome.INFO)
     closed = Counter(
         _closed(ledger, tx)
         for tx, operation in ledger.operations.items()
@@ -31,6 +32,9 @@ def count_operations(ledger: Ledger) -> Counts:
         info_absent=closed["absent"],
         info_partial=closed["partial"],
         info_prepared=closed["prepared"],
+        told_ok=told[Outcome.OK],
+        told_fail=told[Outcome.FAIL],
+        warm_up=sum(each.invoked_ns < ledger.timeline.main_ns for each in operations),
         compensated=sum(
             any(tally.undone for tally in ledger.tallies.get(tx, ())) for tx in ledger.operations
         ),

@@ -199,8 +199,15 @@ def test_show_of_a_run_prints_its_verdict_and_faults(dtx: Dtx) -> None:
     answer = dtx("show", "a")
     assert answer.code is ExitCode.HOLDS
     assert "VIOLATED" in answer.out
-    assert "partition of orders->payments" in answer.out
-    assert f"--tx {GUILTY}" in answer.out
+    # As the report has it, not as it was planned.
+    assert "  partition of orders->payments, from 2.5 s to 7.5 s: landed\n" in answer.out
+    assert answer.out.count("from 2.5 s") == 1
+    assert f"convicted: {GUILTY}; its story: dtx show .dtx/runs/a --tx {GUILTY}\n" in answer.out
+
+
+def test_show_of_a_run_that_was_not_judged_prints_the_faults_as_planned(dtx: Dtx) -> None:
+    write_run(RUNS / "a", make_plan(), None)
+    assert "  partition of orders->payments from 2.5 s to 7.5 s\n" in dtx("show", "a").out
 
 
 def test_show_of_a_run_tells_what_readers_saw_and_convicts_nobody_of_what_is_not_claimed(

@@ -74,6 +74,21 @@ def test_only_what_is_known_is_said(changes: dict[str, object], words: str) -> N
     assert words in sentence(changed(**changes))
 
 
+def test_few_have_no_share() -> None:
+    few = changed(
+        unserved=KeyAvailability(submitted=1, ok=0, fail=0),
+        untouched=KeyAvailability(submitted=12, ok=6, fail=0),
+        touched=KeyAvailability(submitted=9, ok=9, fail=0),
+    )
+    assert sentence(few).endswith(
+        "Done in time: 0 of 1 transaction in the downtime, 50 % of the transactions whose rows were free meanwhile, "
+        "9 of 9 transactions that needed a held one."
+    )
+    rows = {line[:20].strip(): line.split() for line in rendered(few, 120).splitlines()}
+    assert rows["a row was held"][4:] == ["9", "9", "9", "of", "9", "0", "0"]
+    assert rows["rows were free"][3:] == ["12", "6", "50", "%", "0", "6"]
+
+
 def test_nobody_waited_and_no_keys_leave_their_parts_out() -> None:
     text = rendered(changed(waits=0, unserved=None, touched=None, untouched=None))
     for words in ("waited for", "meanwhile", "in time", "downtime"):

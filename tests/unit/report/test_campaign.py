@@ -75,6 +75,17 @@ def test_a_selftest_that_misses_a_variant_says_so_and_what_came_instead() -> Non
     assert "runs/accused" in text
 
 
+def test_a_selftest_that_did_what_it_should_has_passed_whatever_its_runs_were() -> None:
+    row = SelftestRow(
+        system="saga", variant="broken", fault="partition", expected=("atomicity",), cells=1, landed=1,
+        as_expected=1, is_passed=True, others={},
+    )  # fmt: skip
+    finished = SelftestFinished(rows=(row,), results=(ACCUSED,), exit_code=ExitCode.HOLDS)
+    text = rendered(selftest_table(finished))
+    assert text.strip().splitlines()[-1] == "PASSED, 1 run"
+    assert "HOLDS" not in text
+
+
 def test_a_selftest_names_the_folders_of_those_runs_only_that_were_not_as_expected() -> None:
     row = SelftestRow(
         system="saga", variant=None, fault="partition", expected=("atomicity",), cells=2, landed=2,

@@ -11,7 +11,20 @@ from rich.console import Console
 from dtx.config.model import Isolation
 from dtx.core.run_folder import Plan
 from dtx.core.schedule import Omission
-from dtx.core.verdict import Finding, Progress, ReaderSummary, Status, StoryLine, Suspect, Verdict
+from dtx.core.verdict import (
+    CheckResult,
+    Deadlock,
+    Finding,
+    LatencySummary,
+    Progress,
+    ReaderSummary,
+    Status,
+    StoryLine,
+    Suspect,
+    Verdict,
+    WaitedFor,
+    WaitingSummary,
+)
 from dtx.report.terminal import print_report
 from dtx.report.violation import standing
 from tests.support.verdicts import (
@@ -85,6 +98,14 @@ def test_a_run_without_a_commit_tells_the_story_of_one_that_did_not() -> None:
     assert text.index(NOT_LANDED) < text.index(f"The story of {GUILTY}") < text.index("Faults")
     assert "abort: not permitted" in text
     assert standing(shown, GUILTY) == "ended as most did"
+
+
+def test_one_of_a_deadlock_is_called_that() -> None:
+    wait = WaitedFor(waiter=GUILTY, holder="t000043", database="bank-a-db")
+    deadlock = Deadlock(at_s=1.0, lasted_s=2.0, is_broken=True, waits=(wait,), ended={})
+    verdict = make_holds(waiting=WaitingSummary(waits=2, deadlocks=1, shown=(deadlock,)))
+    assert standing(verdict, GUILTY) == "in a deadlock"
+    assert standing(verdict, "t000077") == "not claimed, so not convicted"
 
 
 def test_a_violation_is_told_as_a_story_then_evidence_then_how_many() -> None:
@@ -288,6 +309,40 @@ def test_at_a_crash_point_the_report_says_when_and_what_became_of_whom() -> None
     text = rendered(make_holds(coverage=(window,)), width=120)
     assert "3 under way at the crash, at 2.51 s" in text
     assert f"{GUILTY}: not committed, its client told nothing for certain" in text
+
+
+def test_figures_that_differ_say_why() -> None:
+    counts = msgspec.structs.replace(make_holds().counts, warm_up=10, told_ok=27, told_fail=3)
+    whole = LatencySummary(count=500, ok=442, median_ms=8.2, p99_ms=21.4, max_ms=33.0)
+    text = rendered(make_holds(counts=counts, latency={"all": whole}), width=120)
+    assert "510 transactions submitted, 10 of them in the warm-up: 442 ok" in text
+    assert "unknown, by what the system says when asked later: 27 ok, 3 refused" in text
+    assert rows_of(text, "main phase")[0][:4] == ["main", "phase", "500", "442"]
+
+
+@pytest.mark.parametrize("status", [Status.HOLDS, Status.UNKNOWN])
+@pytest.mark.parametrize(
+    ("is_claimed", "readers", "is_told"), [(False, 0, False), (True, 0, True), (False, 1, True)]
+)
+def test_isolation_without_readers_is_told_only_where_it_is_claimed(
+    status: Status, is_claimed: bool, readers: int, is_told: bool
+) -> None:
+    verdict = make_holds() if status is Status.HOLDS else make_unknown()
+    isolation = CheckResult(
+        checker="isolation", status=Status.HOLDS, judged=0, is_claimed=is_claimed
+    )
+    shown = msgspec.structs.replace(
+        verdict, checks=(*verdict.checks, isolation), readers=(AUDIT,) * readers
+    )
+    text = rendered(shown, width=120)
+    assert ("  isolation " in text) is is_told
+
+
+def test_sums_that_are_all_off_by_the_same_are_told_once() -> None:
+    audit = msgspec.structs.replace(AUDIT, low=-170, high=-170)
+    text = rendered(make_holds(readers=(audit,)), width=160)
+    assert "off by -170" in text
+    assert "-170 to" not in text
 
 
 def test_reasons_that_are_not_told_are_counted() -> None:

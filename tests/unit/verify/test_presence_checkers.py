@@ -63,6 +63,15 @@ def test_unknown_outcome_still_prepared_did_not_leave_no_effect(run: RunBuilder)
     assert (counts.info, counts.info_prepared, counts.info_absent) == (2, 1, 1)
 
 
+def test_what_the_system_says_later_and_the_warm_up_are_counted(run: RunBuilder) -> None:
+    for number, said in enumerate(("ok", "fail", "fail", "info"), start=4):
+        run.lose(f"t000{number}", 4.0)
+        run.outcomes.append(OutcomeRow(tx=f"t000{number}", outcome=said))
+    run.refuse("t0009", -1.0)
+    counts = run.judge().counts
+    assert (counts.told_ok, counts.told_fail, counts.warm_up) == (1, 2, 1)
+
+
 def test_missing_completion_counts_as_unknown(run: RunBuilder) -> None:
     run.submit("t0004", 4.0)
     run.applied("t0004", PAYMENTS, 4.1)
