@@ -56,6 +56,8 @@ def list_things(
     rows = list(listings[kind]())
     if json:
         output.document({kind: rows})
+    elif rows and kind == "variants":
+        _print_variants(output, system)
     elif rows:
         _print(output, kind, rows)
     else:
@@ -66,6 +68,8 @@ def list_things(
 def _print(output: "Output", kind: Kind, rows: Sequence[Row]) -> None:
     from dtx.report.tables import listing, unwrapped_listing  # noqa: PLC0415 (rich)
 
+    if kind == "runs" and not any(row["held"] for row in rows):
+        rows = [{name: row[name] for name in row if name != "held"} for row in rows]
     columns, cells = list(rows[0]), [[_words(v) for v in r.values()] for r in rows]
     if kind in {
         "runs",
@@ -75,6 +79,26 @@ def _print(output: "Output", kind: Kind, rows: Sequence[Row]) -> None:
             output.result.print(line, soft_wrap=True)
     else:
         output.result.print(listing(columns, cells))
+
+
+def _print_variants(output: "Output", system: str | None) -> None:
+    from dtx.report.variant_listing import ListedVariant, variant_listing  # noqa: PLC0415 (rich)
+
+    variants = [
+        ListedVariant(
+            system=name,
+            name=variant.name,
+            workload=variant.workload or offers.base or "",
+            bug=variant.bug,
+            breaks=variant.breaks,
+            exposed_by=variant.exposed_by,
+            title=variant.title,
+        )
+        for name, offers in _offers(system)
+        for variant in offers.variants.values()
+    ]
+    for line in variant_listing(variants, output.result.width):
+        output.result.print(line, soft_wrap=True)
 
 
 def _words(value: object) -> str:

@@ -21,6 +21,7 @@ from dtx.config.template import written
 from dtx.report import colours
 from dtx.report.tables import listing
 from dtx.report.topology import TopologyPicture, topology_of
+from dtx.report.variant_listing import ListedVariant, in_a_shell, variant_listing
 from dtx.report.wording import clean
 
 
@@ -28,6 +29,10 @@ def print_system(console: Console, system: System, variant: str | None = None) -
     """Print the page of a system, of which `variant` was chosen."""
     for part in _page(system, variant):
         console.print(part, markup=False, highlight=False)
+    if system.variants:
+        console.print(_heading("Variants, broken on purpose"))
+        for line in variant_listing(list(_variants(system)), console.width):
+            console.print(line, soft_wrap=True)
 
 
 def system_document(system: System, variant: str | None = None) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
     if system.setup:
         yield Text(f"  to be done once, in {system.folder}: {clean(system.setup)}")
     if variant is not None:
-        yield from _chosen(system.variants[variant])
+        yield from _chosen(system, system.variants[variant])
     yield _heading("Who talks to whom")
     yield Padding(TopologyPicture(topology_of(system)), (0, 0, 0, 2))
     yield _heading("Databases")
@@ -118,13 +123,15 @@ def _page(system: System, variant: str | None) -> Iterator[RenderableType]:
     yield from _offers(system)
 
 
-def _chosen(variant: Variant) -> Iterator[RenderableType]:
+def _chosen(system: System, variant: Variant) -> Iterator[RenderableType]:
     yield _heading(f"Variant {variant.name}, broken on purpose")
     yield Text(f"  {clean(variant.title)}")
+    if workload := _workload(system, variant):
+        yield Text(f"  workload: {clean(workload)}")
     if variant.bug:
         yield Text(f"  bug: {clean(variant.bug)}")
     yield Text(f"  breaks: {', '.join(variant.breaks)}")
-    yield Text(f"  exposed by: {clean(', '.join(variant.exposed_by))}")
+    yield Text(f"  exposed by: {in_a_shell(variant.exposed_by)}")
 
 
 def _readers(readers: Iterable[Reader]) -> Iterator[RenderableType]:
@@ -157,14 +164,23 @@ def _offers(system: System) -> Iterator[RenderableType]:
         yield _heading("Options")
         for name, option in system.options.items():
             yield Text(f"  --{name} {'|'.join(option.values)}   (default {option.default})")
-    variants = [each for each in system.variants.values() if each.fits(system.workload)]
-    if variants:
-        yield _heading("Variants, broken on purpose")
-        rows = [
-            [f"  {v.name}", v.bug, ", ".join(v.breaks), ", ".join(v.exposed_by), v.title]
-            for v in variants
-        ]
-        yield listing(["  name", "bug", "breaks", "exposed by", "what it does"], rows)
+
+
+def _variants(system: System) -> Iterator[ListedVariant]:
+    for variant in system.variants.values():
+        yield ListedVariant(
+            name=variant.name,
+            workload=_workload(system, variant),
+            bug=variant.bug,
+            breaks=variant.breaks,
+            exposed_by=variant.exposed_by,
+            title=variant.title,
+        )
+
+
+def _workload(system: System, variant: Variant) -> str:
+    """Return the workload that the variant needs; empty if any will do."""
+    return variant.workload or str(system.tables["system"].get("workload", ""))
 
 
 def _claims(contract: Contract) -> Iterator[str]:

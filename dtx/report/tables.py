@@ -136,10 +136,15 @@ def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def unwrapped_listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Text]:
-    """Yield a table line by line, its last column as long as it is: to print without wrapping."""
+def unwrapped_listing(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, gap: int = 1
+) -> Iterator[Text]:
+    """Yield a table line by line, its last column as long as it is: to print without wrapping.
+
+    `gap` is the blanks between two columns.
+    """
     lines = [list(columns), *([clean(cell) for cell in row] for row in rows)]
     widths = [max(cell_len(line[n]) for line in lines) for n in range(len(columns) - 1)]
     for number, line in enumerate(lines):
         cells = [set_cell_size(cell, width) for cell, width in zip(line, widths, strict=False)]
-        yield Text(" ".join([*cells, line[-1]]), style="" if number else colours.QUIET)
+        yield Text((" " * gap).join([*cells, line[-1]]), style="" if number else colours.QUIET)

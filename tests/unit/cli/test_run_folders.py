@@ -1,6 +1,8 @@
 """Commands over run folders: list, show, check, and how a run is named."""
 
 import json
+import shlex
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from dtx.core.exit_codes import ExitCode
 from dtx.core.verdict import ReaderSummary, Verdict
 from dtx.experiment import judging, session
 from dtx.experiment.settings import ExperimentSettings
+from dtx.targets import held
 from tests.support.verdicts import (
     GUILTY,
     make_broken_sums,
@@ -133,11 +136,44 @@ def test_list_of_what_no_system_has_takes_no_system(dtx: Dtx) -> None:
     assert "variants and workloads" in answer.err
 
 
-def test_show_has_the_variants_of_the_workload_alone(dtx: Dtx) -> None:
-    assert "claims-isolation" not in dtx("show", "saga").out
-    out = dtx("show", "saga", "--workload", "transfer").out
-    assert "claims-isolation" in out
-    assert "not-idempotent" not in out
+def test_show_has_all_variants_each_with_the_workload_that_it_needs(dtx: Dtx) -> None:
+    for words in (("show", "saga"), ("show", "saga", "--workload", "transfer")):
+        lines = dtx(*words).out.splitlines()
+        needs = dict(
+            line.split()[:2] for line in lines if " exactly-once" in line or " C1 " in line
+        )
+        assert needs["claims-isolation"] == "transfer"
+        assert needs["not-idempotent"] == "order"
+    assert "  workload: order-file-log" in dtx("show", "2pc", "--variant", "not-synced").out
+
+
+@pytest.mark.parametrize("words", [("list", "variants"), ("show", "2pc")])
+def test_names_and_faults_of_variants_stay_whole_on_a_narrow_terminal(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    variants = json.loads(dtx(*words, "--json").out)["variants"]
+    rows = (
+        variants if isinstance(variants, list) else [{"name": n, **v} for n, v in variants.items()]
+    )
+    monkeypatch.setattr(output, "_PIPED_WIDTH", 80)
+    lines = dtx(*words).out.splitlines()
+    for row in rows:
+        assert any(line.startswith(row["name"] + "  ") for line in lines)
+        [fault] = row["exposed_by"]
+        assert any(shlex.quote(fault) in line.split() for line in lines)
+    assert not [line for line in lines if len(line) > 80 and "@" not in line]
+
+
+def test_list_runs_has_a_column_of_what_is_held_only_where_something_is(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(RUNS / "a", make_plan(), make_holds())
+    monkeypatch.setattr(held, "held_environments", tuple)
+    assert dtx("list", "runs").out.split()[:4] == ["name", "verdict", "broken", "command"]
+    assert json.loads(dtx("list", "runs", "--json").out)["runs"][0]["held"] is None
+    kept = types.SimpleNamespace(folder=str(folder.path.absolute()), id="dtx-a", is_run=True)
+    monkeypatch.setattr(held, "held_environments", lambda: (kept,))
+    assert dtx("list", "runs").out.split()[:4] == ["name", "verdict", "broken", "held"]
 
 
 def test_list_runs_keeps_each_command_on_one_line(
@@ -156,7 +192,7 @@ def test_show_of_a_variant_prints_what_it_changes_and_is_meant_to_show(dtx: Dtx)
         "Variant not-idempotent",
         "a repeated debit takes the money again",
         "breaks: exactly-once, conservation",
-        "exposed by: lose-reply@orders->payments",
+        "exposed by: 'lose-reply@orders->payments'",
         "runs {python} -m dtx.patterns.saga.variants.payments_not_idempotent",
     ):
         assert expected in out
