@@ -35,7 +35,7 @@ class PhaseStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentLatency:
-    """Of the transactions that ended in the last second, from the moment at which they were meant to be submitted."""
+    """Of the transactions that ended ok in the last second, from the moment at which they were meant to be submitted."""
 
     ended: int
     median_ms: float

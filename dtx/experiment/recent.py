@@ -1,4 +1,4 @@
-"""How long transactions took that ended just now: a few figures, cheap enough to be asked for ten times a second."""
+"""How long transactions took that ended ok just now: a few figures, cheap enough to be asked for ten times a second."""
 
 from collections import deque
 

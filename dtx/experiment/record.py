@@ -84,7 +84,7 @@ class Record:
             return tuple(sorted({hurt for window in self._hurt.values() for hurt in window}))
 
     def latency(self) -> RecentLatency | None:
-        """Return how long those took that ended in the last second."""
+        """Return how long those took that ended ok in the last second."""
         with self._lock:
             return self._latencies.figures(time.monotonic_ns())
 
@@ -96,7 +96,8 @@ class Record:
     def _complete(self, entry: Completed) -> None:
         self._outcomes[entry.outcome] += 1
         invoked = self._open.pop(entry.tx, None)
-        if invoked is not None:
+        # Only ok: while a node is dead the others are refused at once, which looks like good health.
+        if invoked is not None and entry.outcome is Outcome.OK:
             self._latencies.add(entry.at_ns, entry.at_ns - invoked.intended_ns)
         if entry.outcome is Outcome.INFO:
             fields = invoked.value if invoked is not None else {}

@@ -20,6 +20,7 @@ from dtx.core.events import (
 )
 from dtx.core.history import PhaseName
 from dtx.core.run_folder import Plan
+from dtx.core.schedule import Layer, Schedule
 from dtx.report import colours
 from dtx.report.headline import subject
 from dtx.report.progress import PHASE_WORDS
@@ -139,7 +140,7 @@ class Picture:
         if recent is not None:
             line.append(f" {milliseconds(recent.median_ms)}, p99 {milliseconds(recent.p99_ms)}")
         elif self._tick is not None:
-            line.append(" no answers now", style=colours.QUIET)
+            line.append(" no ok answers now", style=colours.QUIET)
         return _one_line(line)
 
     def _main_at_s(self) -> float | None:
@@ -151,7 +152,7 @@ class Picture:
         return min(time.monotonic() - self._began, self._plan.duration_s)
 
     def _system(self, width: int, rows: int, *, is_ascii: bool) -> Iterator[Text]:
-        faults = [window.name for window in self._plan.schedule.windows] if self._plan else []
+        faults = _labels(self._plan.schedule) if self._plan else []
         hurt = self._tick.hurt if self._tick else ()
         lines = draw(
             self._topology, width, hurt=hurt, label_cells=max(map(len, faults), default=0),
@@ -165,6 +166,15 @@ class Picture:
         yield from lines[: rows - 1]
         words = Text(f"and {len(lines) - rows + 1} more rows   ", style=colours.QUIET)
         yield _one_line(words.append(names, style=colours.FAULT))
+
+
+def _labels(schedule: Schedule) -> list[str]:
+    """Return what may come to stand at the end of a row."""
+    return [
+        f"{target}: {window.name}" if window.layer is Layer.NODE else window.name
+        for window in schedule.windows
+        for target in window.targets
+    ]
 
 
 def _one_line(text: Text) -> Text:

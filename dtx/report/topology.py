@@ -87,8 +87,8 @@ def draw(
     Args:
         topology: the nodes and links.
         width: what there is, in cells.
-        hurt: what is marked, with the fault at the end of its row.
-        label_cells: room kept for the longest fault's name, so that nothing moves when it begins.
+        hurt: what is marked, with the fault at the end of its row, behind the node's name if it hurts one.
+        label_cells: room kept for the longest such words, so that nothing moves when it begins.
         is_ascii: no box-drawing characters.
     """
     roots = _trees(topology)
@@ -205,7 +205,8 @@ class _Canvas:
         style = colours.QUIET if branch.is_again else ""
         self._put(place, label, colours.HURT_NODE if faults else style)
         if not branch.is_again:
-            self._tell(place.row, faults)
+            # By name: the row has others too.
+            self._tell(place.row, [f"{clean(branch.node)}: {fault}" for fault in faults])
 
     def arrows(self, branch: _Branch, places: Mapping[int, _Place], *, is_across: bool) -> None:
         """Draw the arrows to the node's branches."""

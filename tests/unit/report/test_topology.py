@@ -62,14 +62,27 @@ def test_only_the_hurt_link_is_crossed_and_its_row_names_the_fault(width: int) -
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_the_hurt_node_is_marked_and_its_row_names_the_fault(width: int) -> None:
-    lines = draw(SHOP, width, hurt=[Hurt(target="payments-db", fault="kill")], label_cells=4)
+    words = "payments-db: kill"
+    hurt = [Hurt(target="payments-db", fault="kill")]
+    lines = draw(SHOP, width, hurt=hurt, label_cells=len(words))
     [row] = [line for line in lines if "(payments-db)" in line.plain]
-    assert row.plain.endswith("kill")
+    assert row.plain.endswith(f"   {words}")
     styles = {row.plain[span.start : span.end]: str(span.style) for span in row.spans}
     assert "reverse" in styles["(payments-db)"]
     assert not any(
         "reverse" in str(s.style) for line in lines if line is not row for s in line.spans
     )
+
+
+def test_a_row_that_ends_at_another_node_says_which_one_is_hurt() -> None:
+    kill, reset = (
+        Hurt(target="orders", fault="kill"),
+        Hurt(target="orders->orders-db", fault="reset"),
+    )
+    [first, *_] = plain(SHOP, 80, kill).splitlines()
+    assert first.startswith("[client] ────> [orders] ─┬──> (orders-db)")
+    assert first.endswith("   orders: kill")
+    assert plain(SHOP, 120, kill, reset).splitlines()[0].endswith("   orders: kill, reset")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
