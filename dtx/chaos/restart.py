@@ -14,7 +14,9 @@ ATTEMPTS = 2
 def kill(
     node: str, ports: Ports, timer: Timer, *, then: Callable[[Death], str] | None = None
 ) -> Death:
-    """Kill the whole tree of a node and record it, with the time just before.
+    """Kill the whole tree of a node and record it, with the time at which all of it is known to be dead.
+
+    To find the tree and see it end takes a while, in which it works on: the fault's own begin is the time before.
 
     Args:
         node: what to kill.
@@ -25,8 +27,8 @@ def kill(
     Raises:
         DtxError: some of it could not be killed.
     """
-    at_ns = timer.now_ns()
     death = ports.nodes.kill(node)
+    at_ns = timer.now_ns()
     said = then(death) if then else ""
     ports.recorder.append(
         ProcessEvent(

@@ -222,7 +222,10 @@ class FaultEvent(Entry, frozen=True, kw_only=True, tag="fault"):
 
 
 class ProcessEvent(Entry, frozen=True, kw_only=True, tag="process"):
-    """A worker or target was started, became ready, was killed, stopped or paused by a fault, or died by itself."""
+    """A worker or target was started, became ready, was killed, stopped or paused by a fault, or died by itself.
+
+    `at_ns` of a kill is when all of it was known to be dead; of a stop, when it was asked to end.
+    """
 
     node: str
     change: ProcessChange

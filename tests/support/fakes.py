@@ -208,6 +208,7 @@ class FakeNodes:
         self._names = tuple(names)
         self.alive = set(names)
         self.start_takes_s = 0.5
+        self.kill_takes_s = 0.0
         self.failing_starts = 0
         self.keeps_connections = False
         self.leaks = False
@@ -224,6 +225,7 @@ class FakeNodes:
 
     def kill(self, node: str) -> Death:
         self.calls.append(f"kill {node}")
+        self._timer.pause(self.kill_takes_s)
         self.alive.discard(node)
         if not self.keeps_connections:
             for link in self.links_of(node):

@@ -123,11 +123,12 @@ class WorkerProcess:
         self._refuse_dead()
 
     def kill(self) -> Death:
-        """SIGKILL the whole tree, until none of it is left."""
+        """SIGKILL the whole tree, until none of it is left, nor anything of what it said unread."""
         if self._process is None:
             return Death(processes=0)
         killed = process_tree.kill_all(self.members)
         self._process.wait(timeout=5)
+        self._await_last_words()
         return Death(processes=killed)
 
     def stop(self, within_s: float = STOP_WITHIN_S) -> CleanStop:
@@ -218,15 +219,18 @@ class WorkerProcess:
 
     def _refuse_dead(self) -> None:
         if not self.is_alive():
-            # Its last words may still be on their way; a child of it may hold the pipe open for ever.
-            poll_until(
-                lambda: not self._logs.is_following(self.worker.name),
-                Deadline.after(LAST_WORDS_WITHIN_S),
-            )
+            self._await_last_words()
             raise ProvisionError(
                 f"worker {self.worker.name} {self._end(LAST_LINES)}",
                 hint=self._first_things_to_look_at("`command` and `env`"),
             )
+
+    def _await_last_words(self) -> None:
+        # They may still be on their way; a child of it may hold the pipe open for ever.
+        poll_until(
+            lambda: not self._logs.is_following(self.worker.name),
+            Deadline.after(LAST_WORDS_WITHIN_S),
+        )
 
     def _first_things_to_look_at(self, keys: str) -> str:
         see = f"see {keys} of [workers.{self.worker.name}] in system.toml"

@@ -249,6 +249,24 @@ class TestEnd:
         assert not worker.is_alive()
         assert "ended with signal SIGKILL" in worker.exit_detail()
 
+    def test_all_that_it_said_is_read_before_it_counts_as_killed(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = bench.logs._read
+
+        def lagging(*words: Any) -> None:
+            time.sleep(0.1)
+            read(*words)
+
+        monkeypatch.setattr(bench.logs, "_read", lagging)
+        worker = bench.started("while True: print('word ' * 40, flush=True)")
+        assert eventually(lambda: len(bench.lines()) > 100)
+        worker.kill()
+        dead_ns = time.monotonic_ns()
+        time.sleep(0.3)
+        stamps = [at_ns for at_ns, _ in bench.run_folder.log_lines("orders")]
+        assert max(stamps) <= dead_ns
+
     def test_kill_takes_orphans_of_a_worker_that_ended_by_itself(self, bench: Bench) -> None:
         worker = bench.started("import subprocess; subprocess.Popen(['setsid', 'sleep', '60'])")
         assert eventually(lambda: not worker.is_alive())

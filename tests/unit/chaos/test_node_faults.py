@@ -2,7 +2,7 @@
 
 import pytest
 
-from dtx.core.history import FaultPhase
+from dtx.core.history import FaultPhase, ProcessEvent
 from tests.unit.chaos.worlds import World
 
 
@@ -19,6 +19,15 @@ def test_a_killed_node_is_dead_for_the_window_and_healed_when_ready(world: World
     (evidence,) = healed.nodes
     assert evidence.processes == 4
     assert evidence.restarted_after_s == pytest.approx(2.5)
+
+
+def test_a_node_is_recorded_as_killed_when_it_is_dead_and_not_before(world: World) -> None:
+    world.nodes.kill_takes_s = 0.25
+    world.run("kill", "payments", at_s=1, until_s=3)
+    killed, *_ = [e for e in world.recorder.entries if isinstance(e, ProcessEvent)]
+    (injected,) = world.recorder.faults(FaultPhase.INJECTED)
+    assert injected.at_ns == world.seconds(1)
+    assert killed.at_ns == world.seconds(1.25)
 
 
 def test_connections_that_are_gone_were_silenced(world: World) -> None:
