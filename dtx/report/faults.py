@@ -79,7 +79,7 @@ def _met(window: WindowCoverage) -> str:
     number = sum(progress.transactions for progress in window.under_way)
     number = number or window.in_flight_at_injection
     when = "when it began"
-    if window.crashed_at_s is not None:
+    if window.crashed_at_s is not None and window.under_way:
         when = f"at the crash, at {window.crashed_at_s:.2f} s"
     under_way = f"; {number:,} under way {when}" if number else ""
     return f"met {count(window.met, 'transaction')}{ended}{under_way}"

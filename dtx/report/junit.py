@@ -58,16 +58,19 @@ def _case(check: CheckResult, plan: Plan, verdict: Verdict) -> ET.Element:
         for finding in check.findings:
             failure = ET.SubElement(case, "failure", message=_legal(finding.summary))
             failure.text = _legal(
-                "\n".join((finding.claim, "", *finding.evidence, "", *_story(finding, verdict)))
+                "\n".join(
+                    (finding.claim, "", *finding.evidence, "", *_story(check, finding, verdict))
+                )
             )
     elif check.status is Status.UNKNOWN:
         ET.SubElement(case, "error", message=_legal(check.reason))
     return case
 
 
-def _story(finding: Finding, verdict: Verdict) -> Iterator[str]:
-    """Yield the story of the violating transaction, or of a suspect, with what it is."""
-    tx = finding.tx or (finding.suspect.tx if finding.suspect is not None else "")
+def _story(check: CheckResult, finding: Finding, verdict: Verdict) -> Iterator[str]:
+    """Yield the story of the violating transaction, or of a suspect or an example, with what it is."""
+    suspect = check.tx if finding.suspect is None else finding.suspect.tx
+    tx = finding.tx or suspect or ""
     if finding.tx is None and tx in verdict.stories:
         yield f"{tx} is {standing(verdict, tx)}"
     for line in verdict.stories.get(tx, ()):

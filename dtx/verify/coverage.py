@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from dtx.core.history import FaultEvent, ProcessChange
+from dtx.core.history import FaultEvent, Outcome, ProcessChange
 from dtx.core.schedule import Proof
 from dtx.core.verdict import Progress, WindowCoverage
 from dtx.verify.landing import judge_landing
@@ -11,6 +11,9 @@ from dtx.verify.ledger import Ledger
 from dtx.verify.operations import Operation
 from dtx.verify.timeline import FaultWindow
 from dtx.verify.words import end_words
+
+_NOTED_WITHIN_NS = 500_000_000
+"""That a worker killed itself is noted no later than this."""
 
 _HOLDING = frozenset({Proof.SILENCE, Proof.UNANSWERED})
 
@@ -39,7 +42,7 @@ def _measure(ledger: Ledger, window: FaultWindow) -> WindowCoverage:
         met_by_outcome=dict(sorted(outcomes.items())),
         waiters=sum(node.waiters for node in window.healed.nodes) if window.healed else 0,
         crashed_at_s=None if crashed_ns is None else timeline.seconds(crashed_ns),
-        crashed=_crashed(ledger, window),
+        crashed={tx: end_words(ledger, tx) for tx in _crashed(window)},
         under_way=_under_way(
             ledger, met, window, window.begin_ns if crashed_ns is None else crashed_ns
         ),
@@ -60,7 +63,7 @@ def _crashed_ns(ledger: Ledger, window: FaultWindow) -> int | None:
     """Return when the first worker killed itself at the window's crash point; None if none did, or it has none."""
     if window.plan.proof is not Proof.CRASH:
         return None
-    return next(
+    noted_ns = next(
         (
             event.at_ns
             for event in ledger.timeline.processes
@@ -70,13 +73,20 @@ def _crashed_ns(ledger: Ledger, window: FaultWindow) -> int | None:
         ),
         None,
     )
+    if noted_ns is None:
+        return None
+    # A client may see its connection break before it is noted what became of the worker.
+    victims = [ledger.operations[tx] for tx in _crashed(window) if tx in ledger.operations]
+    ends = [victim.completed_ns for victim in victims if victim.outcome is Outcome.INFO]
+    since_ns = max(window.begin_ns, noted_ns - _NOTED_WITHIN_NS)
+    broken = [at_ns for at_ns in ends if at_ns is not None and at_ns >= since_ns]
+    return min((noted_ns, *broken))
 
 
-def _crashed(ledger: Ledger, window: FaultWindow) -> dict[str, str]:
-    if window.healed is None:
-        return {}
-    crashed = (node.tx for node in window.healed.nodes if node.is_crash_reached)
-    return {tx: end_words(ledger, tx) for tx in crashed if tx is not None}
+def _crashed(window: FaultWindow) -> Sequence[str]:
+    """Return the transactions for which a worker killed itself."""
+    nodes = () if window.healed is None else window.healed.nodes
+    return [node.tx for node in nodes if node.is_crash_reached and node.tx is not None]
 
 
 def _under_way(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dtx.core.run_folder import SCHEMA
-from dtx.core.verdict import ReaderSummary, Status, StoryLine, Verdict
+from dtx.core.verdict import Finding, ReaderSummary, Status, StoryLine, Verdict
 from dtx.report.json_document import encode, run_document
 from dtx.report.junit import junit_xml
 from tests.support.verdicts import (
@@ -82,6 +82,23 @@ def test_broken_sums_are_a_failure_with_the_story_of_a_suspect() -> None:
     assert failure is not None
     assert "ann: payments-db 600, orders-db 1200 (600 too little)" in str(failure.text)
     assert f"{GUILTY} is not accused, but touched ann, where the sum is wrong" in str(failure.text)
+    assert f"submits {GUILTY}" in str(failure.text)
+
+
+def test_what_did_not_end_is_a_failure_with_the_story_of_the_one_under_way_longest() -> None:
+    finding = Finding(
+        checker="convergence", claim="all ends", summary="not quiet", subjects=(), evidence=()
+    )
+    violated = make_violated()
+    checks = tuple(
+        msgspec.structs.replace(check, status=Status.VIOLATED, findings=(finding,), tx=GUILTY)
+        if check.checker == "convergence"
+        else check
+        for check in make_holds().checks
+    )
+    failure = _suite(msgspec.structs.replace(violated, checks=checks)).find("testcase/failure")
+    assert failure is not None
+    assert f"{GUILTY} is not accused, but under way longest" in str(failure.text)
     assert f"submits {GUILTY}" in str(failure.text)
 
 

@@ -188,6 +188,27 @@ def test_at_a_crash_point_what_was_under_way_is_counted_at_the_crash(run: RunBui
     assert coverage.crashed == {"t0003": "committed, its client told nothing for certain"}
 
 
+@pytest.mark.parametrize(
+    ("outcome", "ended_s", "crashed_s", "under_way"),
+    [
+        (Outcome.INFO, 4.1, 4.1, [1]),
+        (Outcome.INFO, 3.0, 4.15, []),
+        (Outcome.OK, 4.1, 4.15, []),
+    ],
+    ids=["broken", "given up before", "done before"],
+)
+def test_a_crash_is_no_later_than_the_client_of_its_transaction_saw_it(
+    run: RunBuilder, outcome: Outcome, ended_s: float, crashed_s: float, under_way: list[int]
+) -> None:
+    run.fault(Proof.CRASH, 2.0, 6.0, nodes=[msgspec.structs.replace(CRASHED_NODE, tx="t0003")])
+    run.submit("t0003", 2.9)
+    run.answer("t0003", outcome, ended_s)
+    run.process("payments", ProcessChange.KILLED, 4.15)
+    (coverage,) = run.judge().coverage
+    assert coverage.crashed_at_s == crashed_s
+    assert [p.transactions for p in coverage.under_way] == under_way
+
+
 def test_a_crash_point_that_nobody_passed_has_no_moment(run: RunBuilder) -> None:
     run.fault(
         Proof.CRASH,
