@@ -45,6 +45,7 @@ def doctor(
                         "found": d.found,
                         "remedy": d.remedy,
                         "needed_by": list(d.needed_by),
+                        "optional": d.is_optional,
                     }
                     for d in diagnoses
                 ],
@@ -65,7 +66,7 @@ def _print(
         [
             d.name,
             "ok" if d.is_usable else "absent",
-            " and ".join(d.needed_by) or "none",
+            " and ".join(d.needed_by) + (", optional" if d.is_optional else ""),
             d.found + (f"; add it: {d.remedy}" if d.remedy else ""),
         ]
         for d in diagnoses

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -90,10 +91,11 @@ class Picture:
     def _head(self, width: int, *, is_ascii: bool) -> Iterator[RenderableType]:
         plan = self._plan
         if plan is not None:
-            words = (
-                f"{subject(plan)}, seed {plan.seed}, runtime {plan.runtime} ({clean(self._reason)})"
-            )
-            yield _one_line(Text(words, style=colours.HEADING))
+            what = f"{subject(plan)}, seed {plan.seed}"
+            where = f"runtime {plan.runtime} ({clean(self._reason)})"
+            whole = f"{what}, {where}"
+            for words in (whole,) if cell_len(whole) <= width else (what, where):
+                yield _one_line(Text(words, style=colours.HEADING))
         yield self._now(width)
         if plan is not None and self._phase is not None:
             yield schedule_bar(plan.schedule, self._main_at_s(), width)

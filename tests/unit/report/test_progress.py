@@ -88,6 +88,19 @@ def test_the_picture_shows_phase_schedule_hurt_links_and_counts(width: int) -> N
     assert max(map(cell_len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_reason_for_the_runtime_is_whole(width: int) -> None:
+    picture = Picture(lambda plan: order_system())
+    plan = make_plan(variant="lost-reply-as-failure", seed=1234567890)
+    why = "an engine with the images answers"
+    picture.see(TrialPlanned(plan=plan, folder=Path("runs/a"), runtime_reason=why))
+    target = console(width)
+    target.print(picture)
+    first, *_ = text_of(target).splitlines()
+    assert f"({why})" in text_of(target)
+    assert (f"({why})" in first) is (width == 140)
+
+
 def test_the_picture_can_be_drawn_after_every_event() -> None:
     picture = Picture(lambda plan: order_system())
     target = console()
