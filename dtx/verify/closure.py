@@ -1,5 +1,6 @@
 """Operations by outcome, and what became of the unknown ones, from the participants' own rows."""
 
+import re
 from collections import Counter
 
 from dtx.core.history import Outcome
@@ -10,6 +11,8 @@ from dtx.verify.operations import Operation
 _REASONS = 3
 _LONGEST_REASON = 80
 _SERVER_ERROR = 500
+_ERROR = re.compile(r'"error": ?"([^":]{1,60})')
+"""What a body says, as many systems write it, up to a colon: what follows differs from one to the next."""
 
 
 def count_operations(ledger: Ledger) -> Counts:
@@ -48,7 +51,9 @@ def _reason(operation: Operation) -> str:
         return "the run ended before an answer came"
     if operation.status is not None and operation.detail.startswith(f"HTTP {operation.status}"):
         unnamed = ", which [client] ok, fail and accepted do not name"
-        return f"HTTP {operation.status}{unnamed if operation.status < _SERVER_ERROR else ''}"
+        said = _ERROR.search(operation.detail)
+        error = f": {said.group(1)}" if said else ""
+        return f"HTTP {operation.status}{unnamed if operation.status < _SERVER_ERROR else error}"
     return operation.detail.partition(":")[0][:_LONGEST_REASON] or "no answer"
 
 

@@ -1,5 +1,6 @@
 """Atomicity, durability and no-phantom: who is present where."""
 
+import msgspec
 import pytest
 
 from dtx.core.history import Outcome
@@ -70,6 +71,24 @@ def test_what_the_system_says_later_and_the_warm_up_are_counted(run: RunBuilder)
     run.refuse("t0009", -1.0)
     counts = run.judge().counts
     assert (counts.told_ok, counts.told_fail, counts.warm_up) == (1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"error":"no free connection: none after 1.00 sec"}', "HTTP 503: no free connection"),
+        ('{"error": "not the leader"}', "HTTP 503: not the leader"),
+        ("Service Unavailable", "HTTP 503"),
+        ('{"error":""}', "HTTP 503"),
+    ],
+)
+def test_a_servers_error_is_a_reason_with_its_words(
+    run: RunBuilder, body: str, reason: str
+) -> None:
+    run.submit("t0004", 4.0)
+    run.answer("t0004", Outcome.INFO, 4.5, detail=f"HTTP 503: {body}")
+    run.history[-1] = msgspec.structs.replace(run.history[-1], status=503)
+    assert run.judge().counts.info_reasons[reason] == 1
 
 
 def test_missing_completion_counts_as_unknown(run: RunBuilder) -> None:
