@@ -19,8 +19,8 @@ def refuse_slips(spec: Spec, system: System) -> None:
         raise _cut_by_the_shell(spec, spec.scope.removesuffix(_CUT_ARROW), system)
     if _EACH in (spec.scope, spec.argument) and _EACH not in system.nodes:
         raise UsageError(
-            f"{_EACH} makes a run of each, which only `dtx matrix` does",
-            hint=f"dtx matrix {system.name} --fault {spec.text}; for one run, name one or leave it out",
+            f"{_EACH} makes one run for each that there is, which only `dtx matrix` does",
+            hint=f"dtx matrix {system.name} --fault {spec.text}; in one run, name the one that is meant",
         )
 
 

@@ -1,6 +1,7 @@
 """`dtx show`: one system, or one run with the story of any of its transactions."""
 
 import difflib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,14 +111,16 @@ def _names_run(what: str, out: Path) -> bool:
             f"{what!r} is neither a system nor a run below {out}",
             hint=f"did you mean {near[0]}?" if near else "see `dtx list systems`, `dtx list runs`",
         )
-    _refuse_lost_run(Path(what))
+    _refuse_lost_run(Path(what), out)
     return False
 
 
-def _refuse_lost_run(path: Path) -> None:
+def _refuse_lost_run(path: Path, out: Path) -> None:
     """Say of a path that is not there, where runs are, that it is no run: nobody looks for a system there."""
-    names = run_names(path.parent) if path.parent.is_dir() and not path.exists() else []
-    if names:
+    if os.path.exists(path):  # noqa: PTH110 (never raises)
+        return
+    names = run_names(path.parent) if os.path.isdir(path.parent) else []  # noqa: PTH112 (never raises)
+    if names or path.parent == out:
         near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.4)
         raise UsageError(
             f"there is no run {path.name!r} below {path.parent}",

@@ -88,12 +88,18 @@ def test_check_of_an_unknown_run_suggests_the_nearest(dtx: Dtx) -> None:
 
 
 def test_show_of_a_path_below_the_runs_that_is_not_there_says_what_to_do(dtx: Dtx) -> None:
-    write_run(RUNS / "20260101T120000Z-saga-partition-7", make_plan(), make_holds())
-    lost = dtx("show", str(RUNS / "nosuch"))
-    assert lost.code is ExitCode.USAGE
-    assert f"there is no run 'nosuch' below {RUNS}" in lost.err
-    assert "`dtx list runs`" in lost.err
+    for _ in range(2):  # without a run, and with one
+        lost = dtx("show", str(RUNS / "nosuch"))
+        assert lost.code is ExitCode.USAGE
+        assert f"there is no run 'nosuch' below {RUNS}" in lost.err
+        assert "`dtx list runs`" in lost.err
+        write_run(RUNS / "20260101T120000Z-saga-partition-7", make_plan(), make_holds())
     assert "did you mean 2026" in dtx("show", str(RUNS / "20260101T120000Z-saga-partition-8")).err
+
+
+def test_show_of_a_path_that_no_file_system_takes_is_a_usage_error(dtx: Dtx) -> None:
+    for name in ("/" + "x" * 300, "./a\0b"):
+        assert dtx("show", name).code is ExitCode.USAGE
 
 
 def test_check_of_a_path_that_is_no_run_folder_says_just_that(dtx: Dtx, tmp_path: Path) -> None:
