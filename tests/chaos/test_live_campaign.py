@@ -31,7 +31,7 @@ def test_ctrl_c_takes_the_running_table_away_and_leaves_nothing(place: Path) -> 
         said = " ".join(line for line in terminal.lines if line)
         # What had ended stays, as a table.
         assert said.removeprefix("^C").startswith("system"), said
-        assert "INTERRUPTED, 1 runs" in said
+        assert "INTERRUPTED, 1 run interrupted" in said
         assert said.endswith("interrupted; everything was cleaned up"), said
         assert "now saga" not in terminal.text
         assert terminal.screen.cursor.hidden is False
