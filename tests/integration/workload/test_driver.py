@@ -85,7 +85,7 @@ def bench(
         ("odd", Outcome.INFO, 302, "HTTP 302"),
         ("hang", Outcome.INFO, None, "time-out"),
         ("reset", Outcome.INFO, None, ""),
-        ("close", Outcome.INFO, None, "Disconnected"),
+        ("close", Outcome.INFO, None, "without an answer"),
         ("cut", Outcome.INFO, None, ""),
     ],
 )
