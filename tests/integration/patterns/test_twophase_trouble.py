@@ -57,6 +57,9 @@ def test_server_that_may_not_prepare_votes_no_and_says_what_to_set(
 def test_server_without_a_free_slot_votes_no_and_nobody_waits_for_one(
     manager: Manager, vendors: TwoVendors, free: int
 ) -> None:
+    # What the restart of the server left in doubt has a slot until recovery has ended it.
+    prepared = "select 1 from pg_prepared_xacts"
+    until(lambda: not vendors.postgres.rows("postgres", prepared), RECOVERED_WITHIN_S, "no branch")
     gids = [f"batch-{free}-{number}" for number in range(SLOTS - free)]
     with psycopg.connect(vendors.postgres.url("postgres"), autocommit=True) as connection:
         for gid in gids:
