@@ -30,8 +30,11 @@ def is_voted_on(manager: Manager) -> bool:
 
 
 def refused_for(manager: Manager, vendors: TwoVendors, tx: str, why: str) -> None:
+    # After a restart of the log's server it may be 503 at first; asking again is safe.
+    until(lambda: manager.place(tx)[0] != 503, RECOVERED_WITHIN_S, "the log can be used")
     status, answer = manager.place(tx)
-    assert (status, answer["status"]) == (409, "REJECTED"), manager.worker.story(tx)
+    told = (status, answer.get("status"))
+    assert told == (409, "REJECTED"), (answer, manager.worker.story(tx))
     assert any(why in line for line in manager.worker.story(tx)), manager.worker.story(tx)
     ends(vendors, tx)
     assert not vendors.effects(tx)
