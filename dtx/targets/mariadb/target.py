@@ -103,7 +103,10 @@ class MariaDbTarget:
             # First: a branch that is still attached to its session can't be rolled back from another one.
             for number in _sessions(connection):
                 rows(connection, f"kill {number}")
-            if not poll_until(lambda: _roll_back(connection), Deadline.after(RESET_WITHIN_S)):
+            # A branch that is rolled back while its session is dying may keep the locks of its tables for good.
+            deadline = Deadline.after(RESET_WITHIN_S)
+            poll_until(lambda: not _sessions(connection), deadline)
+            if not poll_until(lambda: _roll_back(connection), deadline):
                 raise ProvisionError(f"{self.name}: prepared branches could not be rolled back")
             rows(connection, f"drop database if exists {DATABASE}")
             rows(connection, f"create database {DATABASE}")
