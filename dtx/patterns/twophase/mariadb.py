@@ -7,8 +7,7 @@ answer tells nothing: the marker row does.
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import pymysql
 from pymysql.constants import ER
@@ -26,13 +25,12 @@ from dtx.patterns.twophase.resource import (
     Decision,
     DeniedError,
     Ending,
-    NoteEnding,
     RefusedError,
     ResourceError,
     Settled,
     Vote,
-    settle_in_stretches,
 )
+from dtx.patterns.twophase.two_pools import TwoPools
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -53,7 +51,7 @@ _LISTED = re.compile(r"X'(?P<gtrid>[0-9a-f]+)',X'(?P<bqual>[0-9a-f]+)'", re.IGNO
 """As `XA RECOVER FORMAT='SQL'` writes a branch, if it has our format and a branch qualifier."""
 
 
-class MariaDbResource(Generic[W]):
+class MariaDbResource(TwoPools[MariaDbSessions], Generic[W]):
     """One database; an async context manager. `marker` is the table whose rows name, as `tx`, what is committed.
 
     `only_reads` tells of which works nothing is written here; the server would not let them.
@@ -74,33 +72,12 @@ class MariaDbResource(Generic[W]):
         self._work = work
         self._marker = marker
         self._only_reads = only_reads
-        self._working = MariaDbSessions(
-            url, sessions=32, ready=12, within_s=within_s, lock_within_s=lock_within_s
+        super().__init__(
+            working=MariaDbSessions(
+                url, sessions=32, ready=12, within_s=within_s, lock_within_s=lock_within_s
+            ),
+            settling=MariaDbSessions(url, sessions=SETTLED_AT_ONCE, ready=4),
         )
-        # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
-        self._settling = MariaDbSessions(url, sessions=SETTLED_AT_ONCE, ready=4)
-        self._is_open_for_work = False
-
-    async def __aenter__(self) -> Self:
-        """Begin to connect, for ending what is left; for work later."""
-        await self._settling.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End."""
-        await self._working.__aexit__(kind, error, traceback)
-        await self._settling.__aexit__(kind, error, traceback)
-
-    async def open_for_work(self) -> None:
-        """Begin to connect for work, unless that was done."""
-        if not self._is_open_for_work:
-            self._is_open_for_work = True
-            await self._working.__aenter__()
 
     async def begin(
         self, xid: Xid, work: W, *, alone: bool = False
@@ -156,17 +133,6 @@ class MariaDbResource(Generic[W]):
         listed = await self._settle_with(lambda s: s.fetch("xa recover format='SQL'"))
         named = [(_xid_of(str(gid)), str(gid)) for *_, gid in listed]
         return [BranchId(xid=x, gid=gid) for x, gid in named if x and x.group == group]
-
-    async def settle(self, branch: BranchId, decision: Decision) -> Settled:
-        """End a prepared branch, after the session that it may still be attached to."""
-        settled, *_ = await self._settle_stretch([(branch, decision)])
-        if isinstance(settled, ResourceError):
-            raise settled
-        return settled
-
-    async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
-        """Settle many."""
-        await settle_in_stretches(self._settle_stretch, endings, note)
 
     async def _settle_stretch(self, stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
         """Return what came of each, as far as the first without an answer."""

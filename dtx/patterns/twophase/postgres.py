@@ -7,8 +7,7 @@ and what was prepared has to be ended from another one anyway as soon as anythin
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import psycopg
 from psycopg import errors, sql
@@ -21,13 +20,12 @@ from dtx.patterns.twophase.resource import (
     Decision,
     DeniedError,
     Ending,
-    NoteEnding,
     RefusedError,
     ResourceError,
     Settled,
     Vote,
-    settle_in_stretches,
 )
+from dtx.patterns.twophase.two_pools import TwoPools
 
 W = TypeVar("W")
 
@@ -57,7 +55,7 @@ _ENDINGS: dict[Decision, sql.SQL] = {
 }
 
 
-class PostgresResource(Generic[W]):
+class PostgresResource(TwoPools[Database], Generic[W]):
     """One database; an async context manager. `marker` is the table whose rows name, as `tx`, what is committed.
 
     `only_reads` tells of which works nothing is written here; the server would not let them.
@@ -78,34 +76,11 @@ class PostgresResource(Generic[W]):
         self._work = work
         self._marked = _MARKED.format(sql.Identifier(marker))
         self._only_reads = only_reads
-        # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
-        self._working = Database(url, ready=12, within_s=within_s, lock_within_s=lock_within_s)
-        # Apart, so that ending what is prepared never waits behind new work that waits for its locks.
-        self._settling = Database(
-            url, connections=SETTLED_AT_ONCE, waiting=400, ready=SETTLED_AT_ONCE
+        super().__init__(
+            # All that may be in work at once are open beforehand: to open them when they are needed feeds a stall.
+            working=Database(url, ready=12, within_s=within_s, lock_within_s=lock_within_s),
+            settling=Database(url, connections=SETTLED_AT_ONCE, waiting=400, ready=SETTLED_AT_ONCE),
         )
-        self._is_open_for_work = False
-
-    async def __aenter__(self) -> Self:
-        """Begin to connect, for ending what is left; for work later."""
-        await self._settling.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close what is idle."""
-        await self._working.__aexit__(kind, error, traceback)
-        await self._settling.__aexit__(kind, error, traceback)
-
-    async def open_for_work(self) -> None:
-        """Begin to connect for work, unless that was done."""
-        if not self._is_open_for_work:
-            self._is_open_for_work = True
-            await self._working.__aenter__()
 
     async def begin(self, xid: Xid, work: W, *, alone: bool = False) -> Branch:
         """Begin a branch and do its work."""
@@ -137,17 +112,6 @@ class PostgresResource(Generic[W]):
             raise ResourceError(self._words(error)) from error
         named = [(Xid.parse(gid.removesuffix(f":{self.name}")), gid) for (gid,) in rows]
         return [BranchId(xid=x, gid=gid) for x, gid in named if x and x.group == group]
-
-    async def settle(self, branch: BranchId, decision: Decision) -> Settled:
-        """End a prepared branch; one that is not there was committed if its marker says so."""
-        settled, *_ = await self._settle_stretch([(branch, decision)])
-        if isinstance(settled, ResourceError):
-            raise settled
-        return settled
-
-    async def settle_all(self, endings: Sequence[Ending], note: NoteEnding) -> None:
-        """Settle many."""
-        await settle_in_stretches(self._settle_stretch, endings, note)
 
     async def _settle_stretch(self, stretch: Sequence[Ending]) -> list[Settled | ResourceError]:
         """Return what came of each, as far as the first without an answer, or until the connection has had its time."""
